@@ -1,0 +1,70 @@
+# Two commands are enough on a fresh machine, in either order: `make demo` and `make test`.
+# Each makes the virtual environment .venv when there is none, or when pyproject.toml or constraints.txt changed.
+# Another Python:  make demo PY=python3.12
+
+PY ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+DEMO := runs/emblems-demo
+# The benchmarks of `make bench`: those that need no data from outside. Others are run by hand, as their docstrings say.
+BENCHMARKS ?= $(sort $(wildcard benchmarks/bench_*.py))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-nightly check format lint types architecture generated docs bench clean
+
+help:  ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+demo: $(STAMP)  ## train on the built-in pictures, draw samples and the attention figure: minutes on two cores
+	$(BIN)/sagan train --preset demo --out $(DEMO)
+	$(BIN)/sagan attend $(DEMO) -o $(DEMO)/attention.png
+	$(BIN)/sagan sample $(DEMO) -n 64 -o $(DEMO)/grid.png
+	@printf '\nThe demo left these files; open the report in a browser:\n'
+	@printf '  %s\n' $(DEMO)/report.html $(DEMO)/grid.png $(DEMO)/attention.png $(DEMO)/curves.png
+
+test: check  ## everything CI runs: check, then all tests
+	$(BIN)/python -m pytest -q
+
+test-nightly: $(STAMP)  ## the tests that take minutes
+	$(BIN)/python -m pytest -q -m nightly
+
+check: format lint types architecture generated docs  ## format, lint, types, architecture, generated pages, docs
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+architecture: $(STAMP)
+	$(BIN)/python -m pytest -q tests/architecture
+
+generated: $(STAMP)
+	$(BIN)/python scripts/reference.py --check
+	$(BIN)/python scripts/results.py --check
+
+docs: $(STAMP)  ## build the documentation into site/, warnings are errors
+	$(BIN)/zensical build --clean --strict
+
+bench: $(STAMP)  ## run the benchmarks and renew docs/results.md
+	@for script in $(BENCHMARKS); do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
+	$(BIN)/python scripts/results.py
+
+clean:  ## remove the environment, caches and the built docs; runs/ stays
+	rm -rf $(VENV) site dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch goes first, in a call of its own, so that pip never weighs another build of it.
+$(STAMP):
+	test -x $(BIN)/python || $(PY) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) -e '.[dev]'
+	rm -f $(VENV)/.stamp-*
+	touch $@

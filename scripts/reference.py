@@ -1,0 +1,70 @@
+"""Write the tables of docs/configuration.md and docs/exit-codes.md from the records, the presets and the error classes.
+
+python scripts/reference.py            write them
+python scripts/reference.py --check    only say whether they are up to date (part of `make check`)
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Iterator
+
+from markers import ROOT, table, write_or_check
+
+from sagan.config import SLOTS, TABLES, must_be, option_classes, show
+from sagan.errors import Interrupted, SaganError
+from sagan.presets import PRESETS
+
+
+def options(group: str) -> str:
+    """The options of one table of a run's TOML file ("" for the top)."""
+    classes = option_classes()
+    rows: list[list[object]] = []
+    for name, slot in SLOTS.items():
+        if slot.table == group:
+            default = "by resolution" if slot.field.default is None else f"`{show(slot.field.default)}`"
+            flag = f"`--{name.replace('_', '-')}`"
+            rows.append([flag, f"`{name}`", slot.field.description, must_be(slot.field), default, classes[name]])
+    return table(["command line", "TOML", "meaning", "value", "default", "on resume"], rows)
+
+
+def presets() -> str:
+    """Every preset: what it is for and where its numbers come from."""
+    return table(
+        ["preset", "what it trains", "source"], [[f"`{p.name}`", p.summary, p.source] for p in PRESETS.values()]
+    )
+
+
+def errors(kind: type[SaganError] = SaganError) -> Iterator[type[SaganError]]:
+    """The error class and all its children, depth first."""
+    yield kind
+    for child in kind.__subclasses__():
+        yield from errors(child)
+
+
+def exit_codes() -> str:
+    """Every exit code, with the errors that end in it."""
+    rows: list[list[object]] = [[0, "", "Done."]]
+    for kind in errors():
+        code = "130 or 143" if kind is Interrupted else kind.exit_code
+        meaning = (
+            "A fault of ours: please report it." if kind is SaganError else (inspect.getdoc(kind) or "").splitlines()[0]
+        )
+        rows.append([code, f"`{kind.__name__}`", meaning])
+    return table(["code", "error", "meaning"], rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when a page is stale")
+    groups = {f"options {group}": options(group) for group in TABLES}
+    pages = {
+        ROOT / "docs" / "configuration.md": {"presets": presets(), **groups},
+        ROOT / "docs" / "exit-codes.md": {"exit codes": exit_codes()},
+    }
+    return write_or_check(pages, check=parser.parse_args().check, command="python scripts/reference.py")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

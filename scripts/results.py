@@ -1,0 +1,124 @@
+"""Write docs/results.md from the files benchmarks/results/*.json, so that no figure there is without its origin.
+
+python scripts/results.py            write it
+python scripts/results.py --check    only say whether it is up to date (part of `make check`)
+
+One file is one measurement, in this form (`note`, `data` and `seed` may be left out):
+
+    {
+      "name": "attention-memory",                       the heading, and the file's name without .json
+      "command": "python benchmarks/bench_attention.py",
+      "date": "2027-01-31",
+      "hardware": "2 cores of ..., 24 GiB, no GPU",
+      "versions": {"sagan": "0.1.0", "torch": "2.13.0", "python": "3.11.7"},
+      "seed": 0,
+      "note": "what was measured and how it may be read",
+      "data": {"cifar10-train.parquet": "<SHA-256>"},   every input file
+      "figures": [{"name": "peak at 64x64, fused", "value": 12.5, "unit": "MiB", "note": "median of 5"}]
+    }
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from pathlib import Path
+
+from markers import ROOT, cell, table, write_or_check
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "results.md"
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Figure(Strict):
+    """One measured number. An empty unit means a plain number or a share."""
+
+    name: str = Field(min_length=1)
+    value: float
+    unit: str
+    note: str = ""
+
+
+class Result(Strict):
+    """One measurement: what was run, where, when, with what, and what came out."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    command: str = Field(min_length=1)
+    date: datetime.date
+    hardware: str = Field(min_length=1)
+    versions: dict[str, str] = Field(min_length=1)
+    seed: int | None = None
+    note: str = ""
+    data: dict[str, str] = {}
+    figures: tuple[Figure, ...] = Field(min_length=1)
+
+
+def read(path: Path) -> Result:
+    """One result; ValueError with a line that names the file and what is wrong in it."""
+    try:
+        result = Result.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ValueError(f"{path.name}: {place}: {first['msg']}") from None
+    if result.name != path.stem:
+        raise ValueError(f"{path.name}: the name inside is {result.name!r}; it must be the file's own")
+    return result
+
+
+def number(value: float) -> str:
+    """Whole numbers in full, others with four digits that count."""
+    if value == int(value) or abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def section(result: Result) -> str:
+    """One result as a heading, its origin and its figures."""
+    origin = [
+        f"`{result.command}`",
+        result.date.isoformat(),
+        result.hardware,
+        ", ".join(f"{name} {version}" for name, version in result.versions.items()),
+    ]
+    if result.seed is not None:
+        origin.append(f"seed {result.seed}")
+    parts = [f"### {result.name}", cell(" · ".join(origin))]
+    if result.note:
+        parts.append(result.note)
+    if result.data:
+        parts.append(
+            "Inputs: " + ", ".join(f"{name} (SHA-256 `{digest}`)" for name, digest in result.data.items()) + "."
+        )
+    parts.append(
+        table(["figure", "value", "unit", "note"], [[f.name, number(f.value), f.unit, f.note] for f in result.figures])
+    )
+    return "\n\n".join(parts)
+
+
+def index(folder: Path = RESULTS) -> str:
+    """All results in the order of their names."""
+    paths = sorted(folder.glob("*.json"))
+    return "\n\n".join(section(read(path)) for path in paths) or "Nothing has been recorded yet."
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when the page is stale")
+    check = parser.parse_args().check
+    try:
+        body = index()
+    except ValueError as error:
+        print(f"benchmarks/results/{error}", file=sys.stderr)
+        return 1
+    return write_or_check({PAGE: {"results": body}}, check=check, command="python scripts/results.py")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

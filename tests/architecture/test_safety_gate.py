@@ -1,0 +1,124 @@
+"""No way to run code from a file: a static look at every call and import of the package.
+
+What the gate refuses: unpickling in every form, `eval` and `exec`, YAML, unpacking archives to disk, shells, downloads.
+The one file that may read foreign pickled checkpoints, inside its sandbox, is on the allow-list.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+MAY_READ_FOREIGN_PICKLES = {"interop/sandbox.py"}
+
+MODULES = {
+    "pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml",
+    "urllib.request", "requests", "httpx",
+}  # fmt: skip
+CALLS = {
+    "torch.load", "torch.save", "torch.jit.load", "torch.package", "torch.hub", "numpy.loadtxt", "numpy.genfromtxt",
+    "eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.path.commonprefix", "shutil.unpack_archive",
+}  # fmt: skip
+METHODS = {"extractall", "read_pickle", "urlopen", "urlretrieve"}
+
+
+def aliases(tree: ast.AST) -> dict[str, str]:
+    """Local names and what they stand for: `import numpy as np` gives np -> numpy."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.asname: alias.name for alias in node.names if alias.asname}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def dotted(node: ast.AST, known: dict[str, str]) -> str:
+    """The full name an expression stands for, such as numpy.load; empty when it is not a name."""
+    if isinstance(node, ast.Name):
+        return known.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        before = dotted(node.value, known)
+        return f"{before}.{node.attr}" if before else ""
+    return ""
+
+
+def starts(name: str, refused: set[str]) -> bool:
+    return any(name == word or name.startswith(word + ".") for word in refused)
+
+
+def refused_keyword(call: ast.Call) -> str | None:
+    """`shell=` and `allow_pickle=` with anything but a literal False."""
+    for keyword in call.keywords:
+        literal = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+        if keyword.arg in ("shell", "allow_pickle") and literal is not False:
+            return f"{keyword.arg}={ast.unparse(keyword.value)}"
+    return None
+
+
+def faults(tree: ast.AST) -> Iterator[str]:
+    """Every refused import, name, method and keyword, with its line."""
+    known = aliases(tree)
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if starts(alias.name, MODULES)]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name for name in whole if starts(name, MODULES | CALLS)]
+        elif isinstance(node, (ast.Name, ast.Attribute)) and starts(dotted(node, known), CALLS):
+            names = [dotted(node, known)]
+        elif isinstance(node, ast.Attribute) and node.attr in METHODS:
+            names = [node.attr]
+        elif isinstance(node, ast.Call) and (keyword := refused_keyword(node)):
+            names = [keyword]
+        yield from (f"line {node.lineno}: {name}" for name in names)
+
+
+def test_the_package_runs_no_code_from_files(modules):
+    for path, tree in modules.items():
+        if path not in MAY_READ_FOREIGN_PICKLES:
+            assert list(faults(tree)) == [], f"src/sagan/{path}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import torch\ntorch.load('x')",
+        "import torch as t\nt.load('x', weights_only=True)",
+        "from torch import load\nload('x')",
+        "from torch import load as read",
+        "import pickle",
+        "def f():\n    from pickle import loads",
+        "eval('1')",
+        "exec(text)",
+        "run = exec",
+        "import yaml",
+        "archive.extractall()",
+        "import numpy as np\nnp.load('x', allow_pickle=True)",
+        "import numpy as np\nnp.load('x', allow_pickle=flag)",
+        "import subprocess\nsubprocess.run('ls', shell=True)",
+        "import os\nos.system('ls')",
+        "from urllib.request import urlopen",
+    ],
+)
+def test_the_gate_sees(line):
+    assert list(faults(ast.parse(line))) != []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "model.eval()",
+        "import numpy as np\nnp.load('x', allow_pickle=False)",
+        "from safetensors.torch import load\nload(data)",
+        "import json\njson.load(stream)",
+        "import re\nre.compile('x')",
+        "import torch\ntorch.compile(model)",
+        "import subprocess\nsubprocess.run(['ls'], shell=False)",
+    ],
+)
+def test_the_gate_lets_pass(line):
+    assert list(faults(ast.parse(line))) == []

@@ -1,0 +1,88 @@
+"""The page of results can hold no figure without its origin, and the generated parts replace only themselves."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+GOOD = {
+    "name": "walk",
+    "command": "python walk.py",
+    "date": "2027-01-31",
+    "hardware": "2 cores",
+    "versions": {"torch": "2.13.0"},
+    "seed": 3,
+    "figures": [
+        {"name": "a|b", "value": 12345.6, "unit": "m", "note": ""},
+        {"name": "c", "value": 0.123456, "unit": ""},
+    ],
+}
+
+
+@pytest.fixture
+def results(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+    return importlib.import_module("results")
+
+
+def write(folder, **changes):
+    path = folder / "walk.json"
+    path.write_text(json.dumps({key: value for key, value in (GOOD | changes).items() if value is not None}))
+    return path
+
+
+def test_a_result_becomes_a_section(results, tmp_path):
+    write(tmp_path)
+    assert results.index(tmp_path) == (
+        "### walk\n\n"
+        "`python walk.py` · 2027-01-31 · 2 cores · torch 2.13.0 · seed 3\n\n"
+        "| figure | value | unit | note |\n"
+        "| --- | --- | --- | --- |\n"
+        "| a\\|b | 12,346 | m |  |\n"
+        "| c | 0.1235 |  |  |"
+    )
+
+
+def test_an_empty_folder_says_so(results, tmp_path):
+    assert results.index(tmp_path) == "Nothing has been recorded yet."
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"command": None}, "walk.json: command: Field required"),
+        ({"hardware": ""}, "walk.json: hardware"),
+        ({"versions": {}}, "walk.json: versions"),
+        ({"figures": []}, "walk.json: figures"),
+        ({"date": "yesterday"}, "walk.json: date"),
+        ({"figures": [{"name": "c", "value": float("nan"), "unit": ""}]}, "walk.json: figures.0.value"),
+        ({"colour": "red"}, "walk.json: colour"),
+        ({"name": "run"}, "walk.json: the name inside is 'run'"),
+    ],
+)
+def test_a_result_without_its_origin_is_refused(results, tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        results.read(write(tmp_path, **changes))
+
+
+def test_markers_keep_what_is_written_by_hand(results):
+    markers = importlib.import_module("markers")
+    text = "by hand\n<!-- begin: x -->\nold\n<!-- end: x -->\nafter\n"
+    assert markers.fill(text, "x", "new") == "by hand\n<!-- begin: x -->\n\nnew\n\n<!-- end: x -->\nafter\n"
+    with pytest.raises(ValueError, match="begin: y"):
+        markers.fill(text, "y", "new")
+
+
+def test_a_stale_page_fails_the_check_and_stays_as_it_is(results, tmp_path, capsys):
+    markers = importlib.import_module("markers")
+    page = tmp_path / "page.md"
+    page.write_text("<!-- begin: x -->\nold\n<!-- end: x -->")
+    before = page.read_text()
+    assert markers.write_or_check({page: {"x": "new"}}, check=True, command="renew") == 1
+    assert page.read_text() == before
+    assert "Run `renew`" in capsys.readouterr().err
+    assert markers.write_or_check({page: {"x": "new"}}, check=False, command="renew") == 0
+    assert markers.write_or_check({page: {"x": "new"}}, check=True, command="renew") == 0
