@@ -1,0 +1,59 @@
+"""Disk does what its six names say, with the mode the user asked for."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from sagan.disk import DISK
+
+
+def test_write_creates_a_new_file_and_refuses_an_existing_one(tmp_path):
+    DISK.write(tmp_path / "a", b"one")
+    with pytest.raises(FileExistsError):
+        DISK.write(tmp_path / "a", b"two")
+    assert (tmp_path / "a").read_bytes() == b"one"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_the_mode_is_what_the_umask_allows(tmp_path, mask, mode):
+    former = os.umask(mask)
+    try:
+        DISK.write(tmp_path / "a", b"one")
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
+def test_a_planted_link_is_not_written_through(tmp_path):
+    (tmp_path / "victim").write_bytes(b"precious")
+    (tmp_path / "a").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError):
+        DISK.write(tmp_path / "a", b"gone")
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_short_writes_are_completed(tmp_path, monkeypatch):
+    honest = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: honest(descriptor, bytes(data)[:3]))
+    DISK.write(tmp_path / "a", b"0123456789")
+    assert (tmp_path / "a").read_bytes() == b"0123456789"
+
+
+def test_remove_takes_files_trees_and_links_but_never_what_a_link_points_to(tmp_path):
+    (tmp_path / "tree" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "tree")
+    DISK.remove(tmp_path / "link")
+    assert (tmp_path / "tree" / "deep").is_dir()
+    DISK.remove(tmp_path / "tree")
+    DISK.remove(tmp_path / "tree")  # a missing one is no error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_are_not_synced_where_they_cannot_be(tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.disk.effects._CAN_SYNC_FOLDERS", False)
+    DISK.sync_folder(tmp_path / "no such folder")

@@ -1,0 +1,130 @@
+"""One writer: across processes, across deaths, across forks, and without kernel locks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sagan.disk import FolderLock
+from sagan.errors import BusyError
+
+OWNER = """
+import sys, time, os
+from pathlib import Path
+from sagan.disk import FolderLock
+from sagan.errors import SaganError
+try:
+    with FolderLock(Path(sys.argv[1])):
+        if "fork" in sys.argv and os.fork() == 0:
+            time.sleep(60)
+        print("held", flush=True)
+        time.sleep(60)
+except SaganError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
+"""
+
+
+def start(folder, *words):
+    source = os.path.join(os.path.dirname(__file__), "..", "..", "src")
+    return subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder), *words],
+        env={**os.environ, "PYTHONPATH": source},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture
+def owner(tmp_path):
+    process = start(tmp_path, *(["fork"] if hasattr(os, "fork") else []))
+    assert process.stdout.readline() == "held\n"
+    yield process
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()  # ends and closes both pipes
+
+
+def test_a_second_process_ends_busy_and_names_the_owner(tmp_path, owner):
+    began = time.monotonic()
+    second = start(tmp_path)
+    _, words = second.communicate(timeout=20)
+    assert second.returncode == 7
+    assert f"process {owner.pid} on " in words and " since 20" in words and words.count("\n") == 1
+    assert time.monotonic() - began < 10
+
+
+def test_killing_the_owner_frees_the_lock_although_its_child_lives(tmp_path, owner):
+    with pytest.raises(BusyError), FolderLock(tmp_path):
+        pass
+    owner.kill()  # the forked child goes on sleeping
+    owner.wait()
+    deadline = time.monotonic() + 1
+    while True:
+        try:
+            with FolderLock(tmp_path):
+                return
+        except BusyError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_of_processes_at_once_exactly_one_wins(tmp_path):
+    racers = [start(tmp_path) for _ in range(4)]
+    deadline = time.monotonic() + 20
+    while sum(racer.poll() == 7 for racer in racers) < len(racers) - 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    codes = [racer.poll() for racer in racers]
+    for racer in racers:
+        racer.kill()
+        racer.communicate()
+    assert sorted(code or 0 for code in codes) == [0, 7, 7, 7] and codes.count(None) == 1
+
+
+def test_one_process_cannot_hold_twice_and_may_hold_again(tmp_path):
+    with FolderLock(tmp_path / "run"), pytest.raises(BusyError, match=f"process {os.getpid()} "):
+        FolderLock(tmp_path / "run").__enter__()
+    with FolderLock(tmp_path / "run"):
+        pass
+
+
+def test_a_copied_lock_file_is_not_held(tmp_path):
+    with FolderLock(tmp_path / "a"):
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b" / ".lock").write_bytes((tmp_path / "a" / ".lock").read_bytes())
+        with FolderLock(tmp_path / "b"):
+            pass
+
+
+def test_without_kernel_locks_a_file_takes_their_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.disk.lock.fcntl", None)
+    monkeypatch.setattr("sagan.disk.lock.msvcrt", None)
+    with FolderLock(tmp_path), pytest.raises(BusyError, match=r"If that process is gone, remove .*\.lock\.held"):
+        FolderLock(tmp_path).__enter__()
+    assert not (tmp_path / ".lock.held").exists()
+    with FolderLock(tmp_path):
+        pass
+
+
+def test_the_windows_lock_is_asked_beyond_the_words(tmp_path, monkeypatch):
+    class Msvcrt:
+        LK_NBLCK = 2
+        places: list[int] = []
+
+        def locking(self, descriptor, mode, count):
+            self.places.append(os.lseek(descriptor, 0, os.SEEK_CUR))
+            if len(self.places) > 1:
+                raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("sagan.disk.lock.fcntl", None)
+    monkeypatch.setattr("sagan.disk.lock.msvcrt", Msvcrt())
+    with FolderLock(tmp_path):
+        assert (tmp_path / ".lock").stat().st_size < Msvcrt.places[0]
+        with pytest.raises(BusyError, match=f"process {os.getpid()} "):
+            FolderLock(tmp_path).__enter__()
