@@ -1,0 +1,112 @@
+"""Self-attention over the positions of a map (SAGAN, arXiv:1805.08318, section 3, equations 1 to 3).
+
+Follows the authors' released code, which every published checkpoint follows, where it departs from the paper's text: keys and
+values are max-pooled 2x2, values have C/2 channels, and the 1x1 convolutions have no bias. There is no 1/sqrt(d).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sagan.errors import ConfigError
+from sagan.layers.attention_core import Core, attend, attention_rows
+from sagan.layers.parts import Parts, default_parts
+
+
+class SelfAttention2d(nn.Module):
+    """y = x + gamma * o, where o mixes the values of all positions (equation 3). gamma starts at 0: the identity.
+
+    channels: C.  qk_ratio: queries and keys have C / qk_ratio channels.  v_ratio: values have C / v_ratio.
+    pool: keys and values are max-pooled by this factor; 1 for none.  parts: constructor of the 1x1 convolutions; the
+    default gives spectrally normalised ones.
+
+    Positions are (row, column) of the map. Queries live on the H x W map, keys on the H/pool x W/pool map.
+    """
+
+    core: Core = "auto"
+
+    def __init__(
+        self, channels: int, *, qk_ratio: int = 8, v_ratio: int = 2, pool: int = 2, parts: Parts | None = None
+    ) -> None:
+        super().__init__()
+        if channels < max(qk_ratio, v_ratio):
+            raise ConfigError(
+                f"attention over {channels} channels leaves none for queries and keys",
+                remedy=f"Use at least {max(qk_ratio, v_ratio)} channels there.",
+            )
+        parts = parts or default_parts()
+        self.pool = pool
+        self.query = parts.conv(channels, channels // qk_ratio, 1, bias=False)
+        self.key = parts.conv(channels, channels // qk_ratio, 1, bias=False)
+        self.value = parts.conv(channels, channels // v_ratio, 1, bias=False)
+        self.output = parts.conv(channels // v_ratio, channels, 1, bias=False)
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W). Does not build the map of queries x keys where that would be large."""
+        return x + self.gamma.to(x.dtype) * self.branch(x)
+
+    def branch(self, x: Tensor) -> Tensor:
+        """The attention branch o before gamma: (B, C, H, W) -> (B, C, H, W)."""
+        mixed = attend(self._rows(self.query(x)), *self._keys_and_values(x), core=self.core)  # (B, H*W, C/v_ratio)
+        return self.output(mixed.mT.unflatten(2, x.shape[-2:]))
+
+    @torch.no_grad()
+    def weights(self, x: Tensor, queries: Tensor | None = None) -> Tensor:
+        """The attention map itself, in float32: how much each key position contributes to each query (equation 1).
+
+        x: (B, C, H, W), the layer's input.  queries: (Q, 2) int64 rows and columns of the map, or None for all.
+        Returns (B, Q, H_k, W_k), or (B, H, W, H_k, W_k) for all; each row sums to one over the keys.
+        """
+        keys, _ = self._keys_and_values(x)
+        query = self.query(x)
+        key_map = (query.shape[-2] // self.pool, query.shape[-1] // self.pool)
+        if queries is not None:
+            rows = attention_rows(query[:, :, queries[:, 0], queries[:, 1]].mT, keys)
+            return rows.unflatten(-1, key_map)
+        return attention_rows(self._rows(query), keys).unflatten(-1, key_map).unflatten(1, query.shape[-2:])
+
+    def _keys_and_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, M, C/qk_ratio) and (B, M, C/v_ratio) for M pooled positions."""
+        key, value = self.key(x), self.value(x)
+        if self.pool > 1:
+            if x.shape[-2] % self.pool or x.shape[-1] % self.pool:
+                raise ConfigError(
+                    f"attention pools by {self.pool}, which does not divide a map of {x.shape[-2]}x{x.shape[-1]}",
+                    remedy="Use an even map size or pool=1.",
+                )
+            key, value = F.max_pool2d(key, self.pool), F.max_pool2d(value, self.pool)
+        return self._rows(key), self._rows(value)
+
+    @staticmethod
+    def _rows(x: Tensor) -> Tensor:
+        """(B, E, H, W) -> (B, H*W, E); contiguous when x is channels-last."""
+        return x.flatten(2).mT
+
+
+def attention_layers(network: nn.Module, prefix: str) -> dict[str, SelfAttention2d]:
+    """The attention layers of a network by their public names, such as "G.attention@32", in the order of the data.
+
+    network: has a module dictionary `attention` keyed by map size.  prefix: "G" or "D".
+    """
+    layers = getattr(network, "attention", {})
+    return {f"{prefix}.attention@{size}": layer for size, layer in layers.items()}
+
+
+@contextmanager
+def explicit_attention(network: nn.Module) -> Iterator[None]:
+    """Inside, attention takes the chunked path, whose second derivatives exist: for penalties on gradients."""
+    layers = [module for module in network.modules() if isinstance(module, SelfAttention2d)]
+    before = [layer.core for layer in layers]
+    for layer in layers:
+        layer.core = "chunked"
+    try:
+        yield
+    finally:
+        for layer, core in zip(layers, before, strict=True):
+            layer.core = core

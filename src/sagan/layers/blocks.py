@@ -1,0 +1,70 @@
+"""The residual blocks of SNGAN and SAGAN (spec: the authors' released code).
+
+ReLU is out of place throughout: a shortcut reads the block's input, which an in-place ReLU on the main path would have
+changed (the most expensive bug of this family: FID 9.43 against 10.78 in mmgeneration's measurements on CIFAR-10).
+A 1x1 convolution commutes with nearest upsampling and with average pooling, so shortcuts convolve on the small side.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sagan.layers.parts import Norm, Parts
+from sagan.layers.resample import convolve_and_halve, double, halve
+
+MERGED_UP_TO = 256  # channels: wider kernels cost more to spread than the smaller map saves
+
+
+def halved(conv: nn.Module, x: Tensor) -> Tensor:
+    """halve(conv(x)) for a 3x3 convolution, in one go where that is cheaper."""
+    weight: Tensor = conv.weight  # type: ignore[assignment]
+    if weight.shape[0] > MERGED_UP_TO:
+        return halve(F.conv2d(x, weight, conv.bias, padding=1))  # type: ignore[arg-type]
+    return convolve_and_halve(x, weight, conv.bias)  # type: ignore[arg-type]
+
+
+class UpBlock(nn.Module):
+    """The generator's block: pre-activation, twice the size. (B, c_in, H, W), labels -> (B, c_out, 2H, 2W)."""
+
+    def __init__(self, c_in: int, c_out: int, *, parts: Parts, norm: Norm) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = norm(c_in), norm(c_out)
+        self.conv1, self.conv2 = parts.conv(c_in, c_out, 3), parts.conv(c_out, c_out, 3)
+        self.skip = parts.conv(c_in, c_out, 1)
+
+    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        h = self.conv1(double(F.relu(self.norm1(x, labels))))
+        h = self.conv2(F.relu(self.norm2(h, labels)))
+        return h + double(self.skip(x))
+
+
+class FirstDownBlock(nn.Module):
+    """The discriminator's first block, on raw pixels: no activation before the first convolution. Half the size."""
+
+    def __init__(self, c_in: int, c_out: int, *, parts: Parts) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = parts.conv(c_in, c_out, 3), parts.conv(c_out, c_out, 3)
+        self.skip = parts.conv(c_in, c_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return halved(self.conv2, F.relu(self.conv1(x))) + self.skip(halve(x))
+
+
+class DownBlock(nn.Module):
+    """The discriminator's further blocks: pre-activation, wide (the hidden width is the output's).
+
+    down: halve the size. Without it and with equal widths the shortcut is the identity.
+    """
+
+    def __init__(self, c_in: int, c_out: int, *, down: bool, parts: Parts) -> None:
+        super().__init__()
+        self.down = down
+        self.conv1, self.conv2 = parts.conv(c_in, c_out, 3), parts.conv(c_out, c_out, 3)
+        self.skip = parts.conv(c_in, c_out, 1) if down or c_in != c_out else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.relu(self.conv1(F.relu(x)))
+        if self.down:
+            return halved(self.conv2, h) + self.skip(halve(x))
+        return self.conv2(h) + self.skip(x)

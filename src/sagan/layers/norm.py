@@ -1,0 +1,70 @@
+"""Batch normalisation, plain and class-conditional (Dumoulin et al., arXiv:1610.07629; spec: SAGAN's released code).
+
+Statistics are those of the batch in train mode and the running ones in eval mode. The running ones move only where the
+training step lets them (`still_statistics` holds them), so that both updates of a GAN step normalise alike but only the
+generator's own update is remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchNorm2d(nn.Module):
+    """Batch norm over (B, H, W) with one gain and bias a channel.
+
+    channels: C.  classes: 0 for one gain and bias; K for tables (K, C), chosen by each picture's label.
+    group: statistics over groups of this many pictures, as separate devices would have; 0 for the whole batch.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(
+        self, channels: int, classes: int = 0, *, group: int = 0, eps: float = 1e-5, momentum: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.classes, self.group, self.eps, self.momentum = classes, group, eps, momentum
+        self.moving = True
+        shape = (classes, channels) if classes else (channels,)
+        self.gain = nn.Parameter(torch.ones(shape))
+        self.bias = nn.Parameter(torch.zeros(shape))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """x: (B, C, H, W); labels: (B,) int64, needed when there are classes -> (B, C, H, W)."""
+        if not self.classes:
+            return self._normalise(x, self.gain, self.bias)
+        assert labels is not None, "a conditional norm needs labels"
+        gain = F.embedding(labels, self.gain)[:, :, None, None]  # (B, C, 1, 1)
+        bias = F.embedding(labels, self.bias)[:, :, None, None]
+        flat = self._normalise(x, None, None)
+        return torch.addcmul(bias.to(flat.dtype), flat, gain.to(flat.dtype))
+
+    def _normalise(self, x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
+        if not self.training:
+            return F.batch_norm(x, self.running_mean, self.running_var, gain, bias, False, 0.0, self.eps)
+        mean, var = (self.running_mean, self.running_var) if self.moving else (None, None)
+        groups = x.split(self.group) if self.group and self.group < len(x) else (x,)
+        parts = [F.batch_norm(part, mean, var, gain, bias, True, self.momentum, self.eps) for part in groups]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+@contextmanager
+def still_statistics(network: nn.Module) -> Iterator[None]:
+    """Inside, training-mode batch norms use the batch's statistics without remembering them."""
+    layers = [module for module in network.modules() if isinstance(module, BatchNorm2d)]
+    before = [layer.moving for layer in layers]
+    for layer in layers:
+        layer.moving = False
+    try:
+        yield
+    finally:
+        for layer, moving in zip(layers, before, strict=True):
+            layer.moving = moving

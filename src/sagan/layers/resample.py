@@ -1,0 +1,32 @@
+"""A 3x3 convolution and the averaging of 2x2 positions after it, as one strided 4x4 convolution: the same numbers to
+rounding, 2.25 times fewer multiplications, and no full-size map in between.
+
+conv3x3 then mean over 2x2  ==  conv4x4 with stride 2 and the kernel  K4 = (K shifted to the four corners, added) / 4
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def halve(x: Tensor) -> Tensor:
+    """Average pooling: (B, C, H, W) -> (B, C, H/2, W/2)."""
+    return F.avg_pool2d(x, 2)
+
+
+def double(x: Tensor) -> Tensor:
+    """Nearest upsampling: (B, C, H, W) -> (B, C, 2H, 2W)."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def spread_kernel(kernel: Tensor) -> Tensor:
+    """(c_out, c_in, 3, 3) -> (c_out, c_in, 4, 4): the kernel at each of the four corners, added."""
+    corners = ((0, 1, 0, 1), (1, 0, 0, 1), (0, 1, 1, 0), (1, 0, 1, 0))
+    first, *others = (F.pad(kernel, corner) for corner in corners)
+    return sum(others, first)
+
+
+def convolve_and_halve(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    """halve(conv2d(x, kernel, bias, padding=1)) for a 3x3 kernel and even H and W."""
+    return F.conv2d(x, spread_kernel(kernel) / 4, bias, stride=2, padding=1)

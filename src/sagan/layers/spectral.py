@@ -1,0 +1,95 @@
+"""Spectral normalisation (SNGAN, arXiv:1802.05957, algorithm 1) with explicit rules.
+
+    W_bar = W / sigma(W),    sigma = u' W v
+
+- u and v move only when `advance` is called: once for every update of the network that holds them. Reading a weight, in train
+  or eval mode, any number of times, changes nothing. (torch's own parametrisation iterates at each read in train mode.)
+- The gradient flows through sigma with u and v held constant (SNGAN section 2.2); derivatives of every order are right.
+- Everything is computed in the weight's own precision, also under autocast.
+- A convolution's matrix has one row per output channel; a transposed convolution's too; an embedding's one row per class.
+- A deep copy (the averaged generator) owns its u and v and advances them itself: averaging them would shrink sigma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from sagan.layers.precision import full_precision
+
+WARM_UP = 15  # iterations at construction: one alone would leave a fresh weight's norm well above 1
+
+
+class SpectralNorm(nn.Module):
+    """The parametrisation that divides a weight by its largest singular value.
+
+    weight: the tensor at construction, any shape of two dimensions or more.  dim: the axis of output channels.
+    generator: draws the first u.  eps: keeps a zero weight from dividing by zero.
+
+    State: buffers `u` (rows,) and `v` (columns,), unit vectors.
+    """
+
+    u: Tensor
+    v: Tensor
+
+    def __init__(
+        self, weight: Tensor, *, dim: int = 0, generator: torch.Generator | None = None, eps: float = 1e-12
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.eps = eps
+        rows, columns = self.matrix(weight).shape
+        self.register_buffer("u", F.normalize(torch.randn(rows, generator=generator), dim=0).to(weight))
+        self.register_buffer("v", torch.zeros(columns).to(weight))
+        if weight.device.type != "meta":
+            self.advance(weight, WARM_UP)
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        """The weight as (output channels, everything else)."""
+        return weight.movedim(self.dim, 0).flatten(1)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight divided by sigma, same shape."""
+        with full_precision(weight):
+            return weight / self.sigma(weight)
+
+    def sigma(self, weight: Tensor) -> Tensor:
+        """The estimate u' W v of the largest singular value, a scalar; differentiable in the weight."""
+        return torch.dot(self.u, torch.mv(self.matrix(weight), self.v)).clamp_min(self.eps)
+
+    @torch.no_grad()
+    def advance(self, weight: Tensor, iterations: int = 1) -> None:
+        """Power iteration: moves u and v, in place, towards the leading singular vectors of the weight."""
+        with full_precision(weight):
+            matrix = self.matrix(weight)
+            for _ in range(iterations):
+                self.v.copy_(F.normalize(torch.mv(matrix.mT, self.u), dim=0, eps=self.eps))
+                self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps))
+
+
+def spectral_norm(module: nn.Module, *, generator: torch.Generator | None = None) -> nn.Module:
+    """Normalise `module.weight` and return the module. Initialise the weight before: later, write to the original."""
+    transposed = isinstance(module, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d))
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    normaliser = SpectralNorm(weight.detach(), dim=1 if transposed else 0, generator=generator)
+    return parametrize.register_parametrization(module, "weight", normaliser, unsafe=True)
+
+
+def normalisers(network: nn.Module) -> Iterator[tuple[SpectralNorm, Tensor]]:
+    """Every (spectral norm, the weight it normalises) of a network, in a fixed order."""
+    for module in network.modules():
+        if isinstance(module, parametrize.ParametrizationList):
+            for part in module:
+                if isinstance(part, SpectralNorm):
+                    yield part, module.original
+
+
+def advance(network: nn.Module, iterations: int = 1) -> None:
+    """Move every u and v of a network. The training step calls it once before each update of that network."""
+    for normaliser, weight in normalisers(network):
+        normaliser.advance(weight, iterations)

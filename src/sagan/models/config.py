@@ -1,0 +1,75 @@
+"""The record of the two networks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+
+from sagan.errors import ConfigError
+from sagan.records import Record, option
+
+# resolution -> (generator width, discriminator width, attention at): the published sizes (SNGAN Table 4, StudioGAN's 64,
+# the authors' released 128 with attention where the paper's headline row has it).
+PUBLISHED = {16: (128, 128, 8), 32: (256, 128, 16), 64: (64, 64, 32), 128: (64, 64, 64)}
+
+
+class ModelConfig(Record):
+    """Sizes and parts of the generator and the discriminator (SAGAN, arXiv:1805.08318)."""
+
+    resolution: int = option(32, "Side of the square pictures in pixels: 16, 32, 64 or 128.")
+    z_dim: int = option(128, "Length of the latent vector.", ge=1, le=4096)
+    g_ch: int = option(0, "Base width of the generator; 0 means the published width for the resolution.", ge=0, le=1024)
+    d_ch: int = option(
+        0, "Base width of the discriminator; 0 means the published width for the resolution.", ge=0, le=1024
+    )
+    g_attn: tuple[int, ...] | None = option(
+        None, "Map sizes with self-attention in the generator, such as 16 or 16,32; 0 for none."
+    )
+    d_attn: tuple[int, ...] | None = option(
+        None, "Map sizes with self-attention in the discriminator, such as 16; 0 for none."
+    )
+    g_sn: bool = option(True, "Spectral normalisation in the generator.")
+    d_sn: bool = option(True, "Spectral normalisation in the discriminator.")
+    bn_group: int = option(0, "Batch-norm statistics over groups of this many pictures; 0 for the whole batch.", ge=0)
+    init: Literal["xavier", "orthogonal"] = option("xavier", "How weights are drawn at the start.")
+
+    @field_validator("resolution")
+    @classmethod
+    def _known_resolution(cls, value: int) -> int:
+        if value not in PUBLISHED:
+            raise ConfigError(
+                f"resolution is {value}",
+                remedy=f"Choose one of {', '.join(map(str, PUBLISHED))}; pictures of any size are resized to it.",
+            )
+        return value
+
+    @field_validator("g_attn", "d_attn", mode="before")
+    @classmethod
+    def _zero_means_none(cls, value: object) -> object:
+        if value is None:
+            return None
+        places = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        return tuple(place for place in places if place not in (0, False))
+
+    @model_validator(mode="after")
+    def _fill_published_sizes(self) -> ModelConfig:
+        generator, discriminator, attention = PUBLISHED[self.resolution]
+        chosen = {
+            "g_ch": self.g_ch or generator,
+            "d_ch": self.d_ch or discriminator,
+            "g_attn": (attention,) if self.g_attn is None else self.g_attn,
+            "d_attn": (attention,) if self.d_attn is None else self.d_attn,
+        }
+        for name, value in chosen.items():
+            object.__setattr__(self, name, value)  # frozen for everybody else: the record is complete once made
+        for name, places in (("g_attn", self.g_attn or ()), ("d_attn", self.d_attn or ())):
+            low, high = (8, self.resolution) if name == "g_attn" else (4, self.resolution // 2)
+            possible = [2**k for k in range(2, 8) if low <= 2**k <= high]
+            for place in places:
+                if place not in possible:
+                    raise ConfigError(
+                        f"{name} has {place}, but the maps there are {possible}",
+                        remedy="Name map sizes from that list.",
+                    )
+        return self
