@@ -1,0 +1,190 @@
+"""Bytes of a picture file -> RGB pixels, or the reason why not.
+
+The traps this module exists for: Pillow clips 16-bit gray to white without a word, shows the hidden colours behind
+transparent pixels, ignores the camera's orientation, and lets some ten kinds of exception out of its decoders.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from sagan.data.colour import Colour
+from sagan.data.faults import Fault, Unreadable
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a closed list: each further decoder is a further way in
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+MAX_BYTES = 256 * 2**20
+MAX_PIXELS = 64_000_000
+MAX_ASPECT = 32  # a strip thinner than this leaves no picture in a square
+MAX_PROFILE_BYTES = 4 * 2**20
+DRAFT_MARGIN = 4  # JPEG may be decoded at reduced size while this many times the target remains (see `decode`)
+
+ORIENTATION = 0x0112  # the EXIF tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = tuple(TURNS[tag] for tag in (5, 6, 7, 8))
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """picture: RGB, upright.  size: (width, height) of the file, upright.  mode: the file's own, such as 'RGBA'."""
+
+    picture: Image.Image
+    size: tuple[int, int]
+    mode: str
+
+
+@contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Pillow's warnings are errors in here, but for those about metadata, which say nothing of the pixels.
+
+    Warning filters belong to the whole process, so this is entered once around a pool of threads, never inside one.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"PIL\.")
+        warnings.filterwarnings("ignore", message=r"(Possibly )?[Cc]orrupt EXIF|Metadata Warning|Truncated File Read")
+        yield
+
+
+def decode(data: bytes, *, background: Colour = (255, 255, 255), at_least: int | None = None) -> Decoded | Fault:
+    """The bytes of one JPEG, PNG, WebP, BMP or GIF file (first frame) -> RGB pixels or the reason why not.
+
+    background: colour behind transparent pixels.
+    at_least: the side that the picture will be resized to. A JPEG much larger than that is decoded at 1/2, 1/4 or 1/8
+        size by its own transform where that divides it evenly, with at least DRAFT_MARGIN times this side left for the
+        resampling that follows: the result then differs from the full path by rounding only
+        (tests/data/test_resize.py measures it).
+    """
+    if not data:
+        return Fault("empty", "has 0 bytes")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_header(image)
+            size, mode = image.size, _file_mode(image)
+            if at_least is not None:
+                image.draft(None, _draft_size(size, at_least))
+            image.load()
+            turn = _turn(image)
+            picture = to_rgb(image, background)
+    except Unreadable as error:
+        return error.fault
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        return Fault("too-large", f"has more than {MAX_PIXELS / 1e6:.0f} million pixels")
+    except UnidentifiedImageError:
+        return Fault("not-a-picture", _what_it_looks_like(data))
+    except Exception as error:  # decoders let out anything (ValueError, struct.error, ...): the reason is kept
+        return _fault_of(error)
+    if turn is not None:
+        picture = picture.transpose(turn)
+    return Decoded(picture, upright(size, turn), mode)
+
+
+def upright(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int]:
+    """(width, height) after the turn."""
+    return (size[1], size[0]) if turn in SIDEWAYS else size
+
+
+def to_rgb(image: Image.Image, background: Colour) -> Image.Image:
+    """A loaded picture of any mode -> RGB; transparent pixels are laid on `background`. Raises Unreadable."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _deep_gray_to_rgb(image)
+    if image.mode == "CMYK":
+        return _cmyk_to_rgb(image)
+    if image.mode in ("LAB", "HSV"):
+        raise Unreadable("mode", f"has the colour space {image.mode}")
+    if image.has_transparency_data:
+        ground = Image.new("RGBA", image.size, (*background, 255))
+        return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def deep_to_bytes(values: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """16-bit samples in 0..65535 -> the nearest of 256 levels: 65535 / 255 = 257 exactly."""
+    return ((values.astype(np.int64).clip(0, 65535) + 128) // 257).astype(np.uint8)
+
+
+def _check_header(image: Image.Image) -> None:
+    """Refuse by the header alone, before any pixel is decoded."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise Unreadable("too-large", f"is {width}x{height}, more than {MAX_PIXELS / 1e6:.0f} million pixels")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise Unreadable("too-thin", f"is {width}x{height}, longer than {MAX_ASPECT} times its width")
+
+
+def _draft_size(size: tuple[int, int], at_least: int) -> tuple[int, int]:
+    """The size to ask a JPEG decoder for. Only whole divisions: else the last column would stand for padding too, and
+    the picture would shift by a part of a pixel."""
+    width, height = size
+    for divisor in (8, 4, 2):
+        enough = min(size) >= divisor * DRAFT_MARGIN * at_least
+        if enough and width % divisor == 0 and height % divisor == 0:
+            return width // divisor, height // divisor
+    return size
+
+
+def _file_mode(image: Image.Image) -> str:
+    """The mode for reports; a palette or gray picture with a transparent colour is told apart."""
+    alpha = image.has_transparency_data and not image.mode.endswith(("A", "a"))
+    return f"{image.mode}+transparency" if alpha else image.mode
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """How to turn the picture upright, from its EXIF orientation."""
+    try:
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # broken metadata says nothing about the pixels: the picture is used as it lies
+        return None
+
+
+def _deep_gray_to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise Unreadable("mode", "has floating-point pixels")
+    return Image.fromarray(deep_to_bytes(np.asarray(image))).convert("RGB")
+
+
+def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
+    """By the picture's own ink profile where it has one, else by the plain formula (255 - ink) (255 - black) / 255."""
+    profile = image.info.get("icc_profile")
+    if profile and len(profile) <= MAX_PROFILE_BYTES:
+        try:
+            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            turned = ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            turned = None  # a broken profile: the plain formula is what a picture without one gets
+        if turned is not None:
+            return turned
+    return image.convert("RGB")
+
+
+def _what_it_looks_like(data: bytes) -> str:
+    start = data[:256].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<svg")):
+        return "is a web page or an SVG drawing, not pixels"
+    if data.startswith(b"PK\x03\x04"):
+        return "is a zip archive under a picture's name"
+    if data.startswith((b"II*\x00", b"MM\x00*")):
+        return "is a TIFF file, which is not read"
+    return "holds no JPEG, PNG, WebP, BMP or GIF picture"
+
+
+def _fault_of(error: Exception) -> Fault:
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "truncated" in text.lower() or isinstance(error, EOFError):
+        return Fault("truncated", "ends too early")
+    return Fault("broken", f"cannot be decoded ({text[:80]})")

@@ -1,0 +1,57 @@
+"""What is done about pictures that cannot be used, and what a person is told about the others."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from sagan.data.config import DataConfig
+from sagan.data.scan import Scan
+from sagan.errors import DataError
+
+SHOWN = 3  # bad pictures named in an error
+FEW, VERY_FEW = 5000, 500
+
+
+def enforce(config: DataConfig, found: Scan, *, where: Path) -> None:
+    """The policies about pictures that cannot be used. Raises DataError."""
+    bad, good = len(found.skipped), len(found.kept)
+    if bad and config.on_bad == "stop":
+        first = found.skipped[0]
+        raise DataError(
+            f"{first.text}", where=where / first.where, remedy=f"{first.remedy} With --on-bad skip it is left out."
+        )
+    listed = "; ".join(f"{item.where} {item.text}" for item in found.skipped[:SHOWN])
+    listed += f"; and {bad - SHOWN:,} more" if bad > SHOWN else ""
+    if not good:
+        raise DataError(
+            f"none of its {bad:,} pictures can be used: {listed}" if bad else "holds no picture",
+            where=where,
+            remedy=found.skipped[0].remedy if bad else "Put pictures into it.",
+        )
+    share = bad / (bad + good)
+    if share > config.max_bad:
+        remedies = " ".join(dict.fromkeys(item.remedy for item in found.skipped[:SHOWN]))
+        raise DataError(
+            f"{bad:,} of {bad + good:,} pictures ({share:.1%}) cannot be used, more than max_bad "
+            f"{config.max_bad:.1%}: {listed}",
+            where=where,
+            remedy=f"{remedies} Or allow more with --max-bad {math.ceil(share * 100) / 100:g}.",
+        )
+
+
+def remarks(found: Scan, resolution: int) -> list[str]:
+    """What a person should know about the usable pictures."""
+    count, lines = len(found.kept), []
+    if found.skipped:
+        lines.append(f"{len(found.skipped):,} pictures cannot be used and are left out: `sagan data check` names them.")
+    if found.enlarged:
+        lines.append(f"{found.enlarged:,} of {count:,} pictures are smaller than {resolution} px and are enlarged.")
+    if count < VERY_FEW:
+        lines.append(
+            f"{count:,} pictures are very few: under about {VERY_FEW} a GAN mostly copies them or collapses. "
+            "More pictures help most; --mirror doubles what is shown."
+        )
+    elif count < FEW:
+        lines.append(f"{count:,} pictures are few: expect less variety than from {FEW:,} or more.")
+    return lines

@@ -1,0 +1,168 @@
+"""One pass over all pictures of a source: read, hash, decode, resize, and note what cannot be used.
+
+Every picture is decoded once before training starts, so that a bad one is found now and not in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sagan.data.colour import Colour
+from sagan.data.decode import Decoded, decode, strict_pillow, to_rgb
+from sagan.data.faults import Fault, Skipped, Unreadable
+from sagan.data.resize import Fit, make_square
+from sagan.data.sources.base import Payload, Source
+
+CHUNK = 64  # pictures a task: threads hand over seldom, and the progress still moves
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a picture becomes a square of `side` pixels."""
+
+    side: int
+    fit: Fit
+    background: Colour
+
+
+@dataclass
+class Scan:
+    """What the pass found.
+
+    kept: (n,) int64, the source's indices of the usable pictures.  pixels: (n, R, R, 3) uint8, None unless asked for.
+    digests: (n, 32) uint8, SHA-256 of each.  skipped: the others.  sizes, modes: counted over the usable ones.
+    enlarged: how many usable pictures were smaller than the square.
+    """
+
+    kept: NDArray[np.int64]
+    pixels: NDArray[np.uint8] | None
+    digests: NDArray[np.uint8]
+    skipped: list[Skipped] = field(default_factory=list)
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    modes: Counter[str] = field(default_factory=Counter)
+    enlarged: int = 0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One usable picture: pixels (R, R, 3) uint8, the digest of its bytes, its size and mode in the file."""
+
+    pixels: NDArray[np.uint8]
+    digest: bytes
+    size: tuple[int, int]
+    mode: str
+
+
+def prepare(source: Source, index: int, recipe: Recipe) -> Prepared | Fault:
+    """Read, hash, decode and resize one picture."""
+    try:
+        payload = source.read(index)
+    except Unreadable as error:
+        return error.fault
+    digest = _digest(payload)
+    if isinstance(payload, bytes):
+        decoded = decode(payload, background=recipe.background, at_least=recipe.side)
+    else:
+        decoded = _from_array(payload, recipe.background)
+    if isinstance(decoded, Fault):
+        return decoded
+    return Prepared(make_square(decoded.picture, recipe.side, recipe.fit), digest, decoded.size, decoded.mode)
+
+
+def scan(
+    source: Source,
+    wanted: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    keep_pixels: bool,
+    stop_early: bool = False,
+    threads: int = 2,
+    progress: Progress | None = None,
+) -> Scan:
+    """Prepare all `wanted` pictures in their order.
+
+    stop_early: end at the first picture that cannot be used; it is then the last of `skipped`.
+    progress: called as progress(done, total) in the caller's thread.
+    """
+    total, used = len(wanted), 0
+    pixels = np.empty((total, recipe.side, recipe.side, 3), dtype=np.uint8) if keep_pixels else None
+    digests = np.empty((total, 32), dtype=np.uint8)
+    kept = np.empty(total, dtype=np.int64)
+    result = Scan(kept, pixels, digests)
+    for done, (index, outcome) in enumerate(_prepared(source, wanted, recipe, threads), start=1):
+        if isinstance(outcome, Fault):
+            result.skipped.append(Skipped(source.listing.names[index], outcome.code, outcome.text))
+            if stop_early:
+                break
+        else:
+            kept[used], digests[used] = index, np.frombuffer(outcome.digest, dtype=np.uint8)
+            if pixels is not None:
+                pixels[used] = outcome.pixels
+            result.sizes[outcome.size] += 1
+            result.modes[outcome.mode] += 1
+            result.enlarged += min(outcome.size) < recipe.side
+            used += 1
+        if progress is not None and (done % CHUNK == 0 or done == total):
+            progress(done, total)
+    result.kept, result.digests = kept[:used], digests[:used]
+    result.pixels = None if pixels is None else pixels[:used]
+    return result
+
+
+def read_pictures(source: Source, indices: Sequence[int], recipe: Recipe, threads: int) -> list[Prepared | Fault]:
+    """Prepare a few pictures, in order."""
+    wanted = np.asarray(indices, dtype=np.int64)
+    return [outcome for _, outcome in _prepared(source, wanted, recipe, threads, chunk=8)]
+
+
+def _prepared(
+    source: Source, wanted: NDArray[np.int64], recipe: Recipe, threads: int, chunk: int = CHUNK
+) -> Iterator[tuple[int, Prepared | Fault]]:
+    """(index, outcome) in order. A few chunks are in flight at a time, so memory does not grow with the set."""
+    chunks = [wanted[start : start + chunk].tolist() for start in range(0, len(wanted), chunk)]
+
+    def work(indices: list[int]) -> list[Prepared | Fault]:
+        return [prepare(source, index, recipe) for index in indices]
+
+    with strict_pillow():
+        if threads <= 1 or len(chunks) <= 1:
+            for indices in chunks:
+                yield from zip(indices, work(indices), strict=True)
+            return
+        with ThreadPoolExecutor(threads, thread_name_prefix="sagan-decode") as pool:
+            waiting: list[tuple[list[int], Future[list[Prepared | Fault]]]] = []
+            try:
+                for indices in chunks:
+                    waiting.append((indices, pool.submit(work, indices)))
+                    if len(waiting) > 2 * threads:
+                        first, future = waiting.pop(0)
+                        yield from zip(first, future.result(), strict=True)
+                for first, future in waiting:
+                    yield from zip(first, future.result(), strict=True)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _from_array(payload: NDArray[np.uint8], background: Colour) -> Decoded | Fault:
+    height, width, channels = payload.shape
+    if not height or not width:
+        return Fault("empty", "has no pixels")
+    image = Image.fromarray(payload[..., 0] if channels == 1 else payload)
+    return Decoded(to_rgb(image, background), (width, height), MODES[channels])
+
+
+def _digest(payload: Payload) -> bytes:
+    if isinstance(payload, bytes):
+        return hashlib.sha256(payload).digest()
+    return hashlib.sha256(repr(payload.shape).encode() + payload.tobytes()).digest()
