@@ -1,0 +1,11 @@
+"""Checkpoints: safetensors and strict JSON, published by one rename, verified before use. No pickle on any path.
+
+strict_json      JSON that means one thing, within limits
+header           a safetensors header checked before anything is allocated
+tensors          named tensors and one record <-> bytes
+loading          loaded tensors into existing ones, all or nothing
+manifest         sizes and hashes of a checkpoint's files, and of itself
+folder           run/checkpoints/step-00012000/ with its manifest: publish, verify, find the newest
+retention        which checkpoints stay, and which is the best
+generator_file   the one file that sampling needs
+"""

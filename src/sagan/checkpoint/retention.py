@@ -1,0 +1,81 @@
+"""Which checkpoints stay, and which is the best."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from sagan.checkpoint.folder import read_manifest, step_folder, steps
+from sagan.checkpoint.strict_json import dump_strict_json, parse_strict_json
+from sagan.disk import DISK, Disk, UnfitFile, disk_errors, read_whole, write_atomic
+from sagan.disk.atomic import TRASH
+from sagan.errors import CheckpointCorrupt, CheckpointError, ResourceError
+from sagan.records import Record
+
+BEST = "best.json"
+_LEAST = 2  # with one alone, a disk that damages it has damaged the run
+
+
+class Best(Record):
+    """The best checkpoint so far."""
+
+    step: int = Field(ge=0)
+    value: float
+    protocol: str = Field(max_length=256, description="How it was measured; values of two protocols never compare.")
+
+
+def retain(run: Path, keep: int, best_step: int | None = None, disk: Disk = DISK) -> list[str]:
+    """Delete all but the newest `keep` (at least 2) checkpoints and the best; one line of warning per one that stayed.
+
+    Only whole ones count and only whole ones go: damaged ones are left for their owner to look at. Each goes by one
+    rename first, so that no half-deleted folder ever looks like a checkpoint. Never raises for a disk that refuses:
+    keeping too much must not end a run.
+    """
+    whole = [step for step in steps(run) if _is_whole(step_folder(run, step))]
+    kept = {*whole[-max(keep, _LEAST) :], best_step}
+    warnings = []
+    for step in whole:
+        if step in kept:
+            continue
+        folder = step_folder(run, step)
+        trash = folder.parent / f"{TRASH}{folder.name}-{secrets.token_hex(4)}"
+        try:
+            with disk_errors(folder):
+                disk.rename(folder, trash)
+                disk.remove(trash)
+        except ResourceError as error:
+            warnings.append(f"could not delete an old checkpoint: {error}")
+    return warnings
+
+
+def write_best(run: Path, step: int, value: float, protocol: str, disk: Disk = DISK) -> None:
+    """Remember `step` as the best by `value` under `protocol`, such as 'structure, 512 pictures, EMA'."""
+    best = Best(step=step, value=value, protocol=protocol)
+    write_atomic(Path(run) / BEST, dump_strict_json(best.model_dump(mode="json"), BEST), disk)
+
+
+def read_best(run: Path) -> Best | None:
+    """What `write_best` remembered, or None. Raises CheckpointCorrupt."""
+    path = Path(run) / BEST
+    with disk_errors(path):
+        try:
+            payload = read_whole(path, max_bytes=1 << 16)
+        except FileNotFoundError:
+            return None
+        except UnfitFile as error:
+            raise CheckpointCorrupt(str(error), where=path) from None
+    try:
+        return Best.model_validate(parse_strict_json(payload, path), strict=True)
+    except ValidationError:
+        raise CheckpointCorrupt("it is not a step, a value and a protocol", where=path, remedy="Remove it.") from None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Cheap on purpose: manifest, names and sizes, not the hashes, since this runs after every save."""
+    try:
+        read_manifest(folder)
+    except (CheckpointError, ResourceError):
+        return False
+    return True

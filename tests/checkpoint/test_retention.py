@@ -1,0 +1,68 @@
+"""Retention keeps the newest whole ones and the best, and never ends a run."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from sagan.checkpoint.folder import newest, publish, step_folder, steps
+from sagan.checkpoint.retention import read_best, retain, write_best
+from sagan.disk import Disk
+from sagan.errors import CheckpointCorrupt
+
+
+@pytest.fixture
+def run(tmp_path):
+    for step in range(1, 7):
+        publish(tmp_path, step, {"state.json": b"{}"})
+    return tmp_path
+
+
+def test_newest_and_best_stay(run):
+    assert retain(run, 2, 3) == []
+    assert steps(run) == [3, 5, 6]
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [f"step-{n:08d}" for n in (3, 5, 6)]
+
+
+@pytest.mark.parametrize("keep", [0, 1, -5])
+def test_never_fewer_than_two(run, keep):
+    retain(run, keep, None)
+    assert steps(run) == [5, 6]
+
+
+def test_damaged_ones_neither_count_nor_go(run):
+    (step_folder(run, 6) / "state.json").write_bytes(b"torn!")
+    retain(run, 2, None)
+    assert steps(run) == [4, 5, 6]
+    assert newest(run)[0] == step_folder(run, 5)
+
+
+def test_a_disk_that_refuses_is_a_warning(run):
+    class ReadOnly(Disk):
+        def rename(self, source, target):
+            raise OSError(errno.EROFS, "Read-only file system")
+
+    warnings = retain(run, 4, None, ReadOnly())
+    assert len(warnings) == 2 and "step-00000001" in warnings[0] and "read-only" in warnings[0]
+    assert steps(run) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_failed_delete_never_leaves_half_a_checkpoint_under_its_name(run):
+    class Stuck(Disk):
+        def remove(self, path):
+            raise OSError(errno.EIO, "Input/output error")
+
+    assert len(retain(run, 5, None, Stuck())) == 1
+    assert steps(run) == [2, 3, 4, 5, 6]
+
+
+def test_best(tmp_path):
+    assert read_best(tmp_path) is None
+    write_best(tmp_path, 500, 12.5, "fid, 5000 pictures, EMA")
+    best = read_best(tmp_path)
+    assert (best.step, best.value, best.protocol) == (500, 12.5, "fid, 5000 pictures, EMA")
+    for text in ('{"step": 1}', '{"step": "1", "value": 1.0, "protocol": ""}', "[]", "torn", '{"step": 1, "step": 2}'):
+        (tmp_path / "best.json").write_text(text)
+        with pytest.raises(CheckpointCorrupt, match=r"best.json"):
+            read_best(tmp_path)
