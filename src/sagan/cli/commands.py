@@ -1,0 +1,198 @@
+"""One function a verb: read the words, call one function of `sagan.workflows`, print what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from sagan.cli.options import Fields, default_hint, read_words
+from sagan.cli.printing import duration, note, say, say_rows, say_text
+from sagan.cli.verbs import AttendWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
+from sagan.config import SLOTS, TABLES, to_toml
+from sagan.data.config import DataConfig
+from sagan.errors import CheckpointCorrupt, ConfigError
+from sagan.presets import PRESETS, assemble, run_of
+
+
+def train(argv: list[str]) -> int:
+    """`sagan train [DATA] [options]`."""
+    words = _train_words(argv)
+    own = checked(TrainWords, {name: words.pop(name) for name in TrainWords.model_fields if name in words})
+    file = None if own.config is None else Path(own.config)
+    config = assemble(words, preset=own.preset, file=file, resume=own.resume)
+    if own.dry_run:
+        from sagan.workflows.plan import plan
+
+        planned = plan(config)
+        say_text(to_toml(planned.config))
+        say("")
+        say_rows(planned.rows)
+        return 0
+    from sagan.cli.progress import Watch
+    from sagan.workflows.train import train
+
+    with Watch() as watch:
+        result = train(config, resume=own.resume, override=own.override, watch=watch)
+    note(f"{result.stopped}: step {result.step:,}, {result.images:,} pictures, {duration(result.seconds)}")
+    _say_paths([result.run, result.grid, result.report])
+    return 0
+
+
+def _train_words(argv: list[str]) -> dict[str, Any]:
+    data = {"data": SLOTS["data"].field}
+    groups: dict[str, Fields] = {"": TrainWords.model_fields}
+    groups |= {table: record.model_fields for table, record in TABLES.items()}
+    return read_words(
+        argv,
+        prog="sagan train",
+        about="Train a generator. Options that you do not name keep the preset's value; --dry-run prints all of them.",
+        positionals=data,
+        groups=groups,
+        hint=lambda name, field: default_hint(name, field) if name in TrainWords.model_fields else "",
+    )
+
+
+def sample(argv: list[str]) -> int:
+    """`sagan sample RUN|FILE`."""
+    words = _words(
+        argv, "sample", "Draw pictures. The same seed gives the same picture everywhere.", SampleWords, ["source"]
+    )
+    own = checked(SampleWords, words)
+    from sagan.workflows.sample import sample
+
+    result = sample(
+        Path(own.source),
+        n=own.n,
+        seeds=own.seeds,
+        classes=own.classes,
+        trunc=own.trunc,
+        out=_path(own.out),
+        format=own.format,
+        device=own.device,
+    )
+    note(f"{result.count:,} pictures in {duration(result.seconds)}")
+    _say_paths(result.paths)
+    return 0
+
+
+def attend(argv: list[str]) -> int:
+    """`sagan attend RUN|FILE`."""
+    about = "Draw where each attention layer looks from some pixels of a picture: the paper's figures 1 and 5."
+    own = checked(AttendWords, _words(argv, "attend", about, AttendWords, ["source"]))
+    from sagan.workflows.attend import attend
+
+    result = attend(
+        Path(own.source),
+        seed=own.seed,
+        label=own.label,
+        at=_pixels(own.at),
+        points=own.points,
+        layers=None if own.layer is None else list(own.layer),
+        image=_path(own.image),
+        out=_path(own.out),
+        device=own.device,
+    )
+    for line in result.lines:
+        note(line)
+    _say_paths(result.paths)
+    return 0
+
+
+def data_check(argv: list[str]) -> int:
+    """`sagan data check PICTURES`."""
+    fields = {
+        name: field for name, field in DataConfig.model_fields.items() if name not in ("data", "workers", "cache_mib")
+    }
+    words = read_words(
+        argv,
+        prog="sagan data check",
+        about="Count, measure and preview a set of pictures; ends with code 3 when training could not use it.",
+        positionals={"data": SLOTS["data"].field},
+        groups={"": CheckWords.model_fields, "pictures": fields},
+        hint=default_hint,
+    )
+    _need(words, "data", "sagan data check")
+    own = checked(CheckWords, {name: words.pop(name) for name in CheckWords.model_fields if name in words})
+    from sagan.workflows.check_data import check_data
+
+    result = check_data(checked(DataConfig, words), own.resolution, _path(own.out))
+    say_rows(result.rows)
+    for line in [*result.notes, *result.bad]:
+        note(line)
+    _say_paths([result.preview])
+    return int(result.exit_code)
+
+
+def verify(argv: list[str]) -> int:
+    """`sagan verify RUN`; ends with code 4 when a checkpoint differs from its manifest."""
+    about = "Check every checkpoint of a run, file by file, against the sizes and hashes of its manifest."
+    own = checked(VerifyWords, _words(argv, "verify", about, VerifyWords, ["run"]))
+    from sagan.workflows.verify import verify
+
+    rows = verify(run_of(Path(own.run)))
+    say_rows(
+        (str(checkpoint), f"{'whole' if ok else 'damaged'}{f': {text}' if text else ''}")
+        for checkpoint, ok, text in rows
+    )
+    return 0 if all(ok for _, ok, _ in rows) else CheckpointCorrupt.exit_code
+
+
+def info(argv: list[str]) -> int:
+    """`sagan info`."""
+    read_words(
+        argv, prog="sagan info", about="Versions, devices, memory.", positionals={}, groups={}, hint=default_hint
+    )
+    from sagan.workflows.info import info
+
+    say_rows(info())
+    return 0
+
+
+def presets(argv: list[str]) -> int:
+    """`sagan presets`."""
+    about = "List the presets; `sagan train --preset NAME --dry-run` shows one in full."
+    read_words(argv, prog="sagan presets", about=about, positionals={}, groups={}, hint=default_hint)
+    say_rows((entry.name, entry.summary) for entry in PRESETS.values())
+    return 0
+
+
+def _words(argv: list[str], verb: str, about: str, record: Any, positionals: Sequence[str]) -> dict[str, Any]:
+    fields: dict[str, FieldInfo] = record.model_fields
+    words = read_words(
+        argv,
+        prog=f"sagan {verb}",
+        about=about,
+        positionals={name: fields[name] for name in positionals},
+        groups={"": {name: field for name, field in fields.items() if name not in positionals}},
+        hint=default_hint,
+    )
+    for name in positionals:
+        _need(words, name, f"sagan {verb}")
+    return words
+
+
+def _need(words: dict[str, Any], name: str, prog: str) -> None:
+    if name not in words:
+        raise ConfigError(f"{name.upper()} is missing", remedy=f"Write {prog} {name.upper()}; see {prog} --help.")
+
+
+def _pixels(numbers: tuple[int, ...] | None) -> list[tuple[int, int]] | None:
+    """(20, 31, 5, 7) -> [(20, 31), (5, 7)]: X,Y of each point."""
+    if numbers is None:
+        return None
+    if len(numbers) % 2 or not numbers:
+        raise ConfigError(f"at is {','.join(map(str, numbers))}", remedy="Write pixels as X,Y: --at 20,31 --at 5,7.")
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def _say_paths(paths: Sequence[Path | None]) -> None:
+    for path in paths:
+        if path is not None:
+            say(path)

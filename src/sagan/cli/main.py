@@ -1,0 +1,84 @@
+"""The command `sagan`: words to records, one call, the result to words. What a verb does lives in `sagan.workflows`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+from sagan.cli.printing import complain, confess, say
+from sagan.errors import ConfigError, SaganError
+
+# verb -> its line in the help. Each is a function of sagan.cli.commands, imported when it is used.
+VERBS = {
+    "train": "train on your pictures, or on the built-in demo set",
+    "sample": "draw pictures from a trained generator",
+    "attend": "show where the network looks while it draws a picture",
+    "data check": "look at a set of pictures before training on it",
+    "verify": "check every checkpoint of a run against its hashes",
+    "info": "show versions, devices and what this machine can do",
+    "presets": "list the presets that training can start from",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (see `sagan.errors`). Never raises."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except SaganError as error:
+        complain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stop:  # tyro, after it printed a help text
+        return stop.code if isinstance(stop.code, int) else 0
+    except Exception:
+        confess()
+        return SaganError.exit_code
+
+
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        _help()
+        return 0
+    if argv[0] in ("--version", "-V", "version"):
+        from sagan import __version__
+
+        say(f"sagan {__version__}")
+        return 0
+    verb, rest = _verb(argv)
+    command: Callable[[list[str]], int] = getattr(import_module("sagan.cli.commands"), verb.replace(" ", "_"))
+    code = command(rest)
+    sys.stdout.flush()
+    return code
+
+
+def _verb(argv: list[str]) -> tuple[str, list[str]]:
+    for words in (2, 1):
+        if (verb := " ".join(argv[:words])) in VERBS:
+            return verb, argv[words:]
+    if argv[0] == "data":
+        remedy = "Write `sagan data check PICTURES`."
+        raise ConfigError(f"data needs to know what to do{', not ' + repr(argv[1]) if argv[1:] else ''}", remedy=remedy)
+    near = get_close_matches(argv[0], VERBS, n=1)
+    if near:
+        raise ConfigError(f"unknown command {argv[0]!r}", remedy=f"Did you mean {near[0]}?")
+    if Path(argv[0]).exists():
+        raise ConfigError(f"unknown command {argv[0]!r}", remedy=f"Did you mean sagan train {argv[0]}?")
+    raise ConfigError(f"unknown command {argv[0]!r}", remedy=f"There are: {', '.join(VERBS)}.")
+
+
+def _help() -> None:
+    say("usage: sagan VERB ...")
+    say("")
+    width = max(map(len, VERBS))
+    for verb, line in VERBS.items():
+        say(f"  {verb:<{width}}  {line}")
+    say("")
+    say("sagan VERB --help tells the options of each; sagan --version tells the version.")

@@ -1,0 +1,71 @@
+"""What each verb of the command line takes, beside the recorded options of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from sagan.config import config_error
+from sagan.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class TrainWords(Record):
+    """`sagan train`."""
+
+    preset: str | None = Field(None, description="What to start from; `sagan presets` lists them.")
+    config: str | None = Field(None, description="A TOML file of options, such as the run.toml of a run.")
+    resume: str = Field("auto", description="auto goes on where the run's folder stopped; off starts anew; or a PATH.")
+    override: bool = Field(False, description="Allow a resumed run another schedule, such as other learning rates.")
+    dry_run: bool = Field(False, description="Print the whole record and what the run would cost, and stop.")
+
+
+class SampleWords(Record):
+    """`sagan sample`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    n: int = Field(64, description="How many pictures, with seeds from 0 (-n).", ge=1, le=10_000_000)
+    seeds: str | None = Field(None, description="Which pictures, such as 0-63 or 3,7,11; in place of -n.")
+    classes: str | None = Field(None, description="Which classes, by number or name, such as 0,3.")
+    trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
+    out: str | None = Field(None, description="File or folder to write (-o).")
+    format: Literal["grid", "png", "npz"] = Field("grid", description="One grid, single pictures, or an array.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class AttendWords(Record):
+    """`sagan attend`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    seed: int = Field(0, description="Which picture.", ge=0, lt=2**63)
+    label: str | None = Field(None, description="Its class, by number or name.")
+    at: tuple[int, ...] | None = Field(None, description="Look from pixel X,Y; may be given several times.")
+    points: int = Field(5, description="How many points to pick when none is given.", ge=1, le=64)
+    layer: tuple[str, ...] | None = Field(None, description="Attention layers, such as G.attention@32; all otherwise.")
+    image: str | None = Field(None, description="A real picture: what the discriminator looks at (needs the run).")
+    out: str | None = Field(None, description="File to write (-o).")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class CheckWords(Record):
+    """`sagan data check`."""
+
+    resolution: int | None = Field(None, description="Side of the square pictures, as training would make them.", ge=1)
+    out: str | None = Field(None, description="Where to write the preview (-o).")
+
+
+class VerifyWords(Record):
+    """`sagan verify`."""
+
+    run: str = Field(description="A run's folder.")
+
+
+def checked(record: type[R], words: Mapping[str, Any]) -> R:
+    """The record of a verb's words; raises ConfigError in one line."""
+    try:
+        return record.model_validate(dict(words))
+    except ValidationError as error:
+        raise config_error(error, record.model_fields, words) from None

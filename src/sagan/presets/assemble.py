@@ -1,0 +1,77 @@
+"""From all that was said about a run to its one record: preset, then file, then words, the later ones winning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sagan.config import RunConfig, build, flatten, from_toml, option_classes, read_toml, toml_origin
+from sagan.errors import CheckpointMissing
+from sagan.presets.registry import find_preset
+
+DEFAULT_PRESET = "sagan-32-small"  # for somebody's pictures, the same on every machine so that the same words resume
+DEFAULT_WITHOUT_DATA = "demo"
+BUILT_IN = "emblems"
+
+
+def assemble(
+    words: Mapping[str, Any],
+    *,
+    preset: str | None = None,
+    file: Path | None = None,
+    resume: str = "auto",
+) -> RunConfig:
+    """The record of a run.
+
+    words: options by flat name, as somebody typed them; they win.  file: a TOML file; it may name a preset too.
+    preset: its name; without one the file's, else `demo` when there is no data and `sagan-32-small` when there is.
+    resume: `auto` starts from the record stored in the run's folder when there is one, a path (a run, or one of its
+    checkpoints) from the record there, `off` from none. Options that nobody named now stay as the run has them.
+
+    The record is filled in once, from all that was said, so that the order of preset, file and words cannot leave sizes
+    of another resolution behind. Raises ConfigError, and CheckpointMissing when there is nothing at `resume`.
+    """
+    if resume not in ("auto", "off") and not Path(resume).exists():
+        what = "there is no run and no checkpoint here"
+        raise CheckpointMissing(what, where=resume, remedy="Resume takes auto, off, a run or a checkpoint inside one.")
+    from_file = read_toml(file) if file is not None else {}
+    name = preset or from_file.get("preset") or _default_preset({**from_file, **words})
+    chosen = find_preset(name).options
+    origin = toml_origin(from_file, file) if file is not None else {}
+    origin = {option: place for option, place in origin.items() if option not in words}
+    fresh = build({**chosen, **from_file, **words, "preset": name}, origin=origin)
+
+    folder = run_folder(fresh) if resume == "auto" else None if resume == "off" else run_of(Path(resume))
+    if folder is None or not (folder / "run.toml").is_file():
+        return fresh
+    said = {**(chosen if preset or from_file.get("preset") else {}), **from_file, **words}
+    said |= {"preset": name} if preset or from_file.get("preset") else {}
+    said |= {"out": words.get("out") or str(folder)}
+    return _continued(from_toml(folder / "run.toml"), fresh, said)
+
+
+def run_folder(config: RunConfig) -> Path:
+    """Where the run is written: `out`, else runs/<data>-<preset>."""
+    if config.output.out:
+        return Path(config.output.out)
+    data = Path(config.data.data).expanduser().resolve()
+    name = (data.name if data.is_dir() else data.stem) or "pictures"
+    return Path("runs") / f"{BUILT_IN if config.data.data == BUILT_IN else name}-{config.preset or 'custom'}"
+
+
+def run_of(path: Path) -> Path:
+    """The run's folder of a path that is a run, or a checkpoint inside one (RUN/checkpoints/step-...)."""
+    return path.parent.parent if path.parent.name == "checkpoints" else path
+
+
+def _default_preset(options: Mapping[str, Any]) -> str:
+    return DEFAULT_WITHOUT_DATA if options.get("data", BUILT_IN) == BUILT_IN else DEFAULT_PRESET
+
+
+def _continued(stored: RunConfig, fresh: RunConfig, said: Mapping[str, Any]) -> RunConfig:
+    """The stored record with what was said now; `fresh` if that has another structure, for training to refuse."""
+    before, after, classes = flatten(stored), flatten(fresh), option_classes()
+    if any(classes[name] == "structural" and before[name] != after[name] for name in said):
+        return fresh
+    return build({**before, **{name: said[name] if name == "out" else after[name] for name in said}})

@@ -1,0 +1,28 @@
+"""The table of presets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagan.config import RunConfig, build, unknown
+from sagan.presets.demo import DEMO
+from sagan.presets.preset import Preset
+from sagan.presets.sagan import SAGAN_32, SAGAN_32_SMALL, SAGAN_64, SAGAN_128
+
+PRESETS: dict[str, Preset] = {entry.name: entry for entry in (DEMO, SAGAN_32_SMALL, SAGAN_32, SAGAN_64, SAGAN_128)}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name; raises ConfigError with the nearest name."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def preset(name: str, /, **overrides: Any) -> RunConfig:
+    """The complete record of a preset with some options changed: `preset("sagan-64", data="photos", steps=50_000)`.
+
+    Sizes that neither the preset nor `overrides` set follow the resolution. Raises ConfigError for unknown names and
+    impossible values.
+    """
+    return build({**find_preset(name).options, "preset": name, **overrides})

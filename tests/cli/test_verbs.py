@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sagan.cli.main import main
+from sagan.errors import CheckpointCorrupt
+from sagan.presets import PRESETS
+
+
+@pytest.fixture
+def sample(workflow):
+    return workflow("sample", "sample", SimpleNamespace(paths=[Path("a.png"), Path("b\x1b.png")], count=4, seconds=1.0))
+
+
+@pytest.fixture
+def attend(workflow):
+    return workflow(
+        "attend", "attend", SimpleNamespace(paths=[Path("map.png"), Path("map.npz")], lines=["G.attention@16"])
+    )
+
+
+@pytest.fixture
+def check(workflow):
+    answer = SimpleNamespace(
+        rows=[("pictures", "12")],
+        notes=["one class"],
+        bad=["x.png: empty"],
+        preview=Path("p.png"),
+        usable=True,
+        exit_code=0,
+    )
+    return workflow("check_data", "check_data", answer)
+
+
+def test_sample_words(sample, capsys):
+    assert main(["sample", "runs/x"]) == 0
+    plain = {"n": 64, "seeds": None, "classes": None, "trunc": 0.0, "out": None, "format": "grid", "device": "auto"}
+    assert sample == [((Path("runs/x"),), plain)]
+    shown = capsys.readouterr()
+    assert shown.out == "a.png\nb\\x1b.png\n"  # a file name cannot steer the terminal
+    assert shown.err == "4 pictures in 1s\n"
+    words = ["sample", "-n", "8", "runs/x", "-o", "out.png", "--classes", "0,3", "--trunc=0.7", "--format", "npz"]
+    assert main([*words, "--seeds", "0-63", "--device", "cpu"]) == 0
+    said = {"n": 8, "seeds": "0-63", "classes": "0,3", "trunc": 0.7, "out": Path("out.png"), "format": "npz"}
+    assert sample[1] == ((Path("runs/x"),), said | {"device": "cpu"})
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "SOURCE is missing. Write sagan sample SOURCE; see sagan sample --help."),
+        (["r", "-n", "0"], "n is '0'. It must be a whole number from 1 to 10000000."),
+        (["r", "--format", "gird"], "format is 'gird'. It must be one of grid, png, npz. Did you mean grid?"),
+        (["r", "--sedes", "1"], "unknown option --sedes. Did you mean --seeds?"),
+        (["r", "s"], "unexpected word 's'. See sagan sample --help."),
+        (["r", "-q"], "unknown option -q. See sagan sample --help."),
+    ],
+)
+def test_sample_mistakes(sample, capsys, words, line):
+    assert main(["sample", *words]) == 2
+    assert capsys.readouterr().err == f"sagan: {line}\n"
+    assert not sample
+
+
+def test_attend_words(attend, capsys):
+    assert main(["attend", "run", "--at", "20,31", "--at", "5,7", "--layer", "G.attention@32,G.attention@16"]) == 0
+    (source,), said = attend[0]
+    assert source == Path("run")
+    assert said["at"] == [(20, 31), (5, 7)]
+    assert said["layers"] == ["G.attention@32", "G.attention@16"]
+    assert (said["seed"], said["label"], said["points"], said["image"], said["out"]) == (0, None, 5, None, None)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("map.png\nmap.npz\n", "G.attention@16\n")
+    assert main(["attend", "run", "--seed", "7", "--label", "crab", "--points", "3", "--image", "a.png"]) == 0
+    said = attend[1][1]
+    assert (said["seed"], said["label"], said["points"], said["image"]) == (7, "crab", 3, Path("a.png"))
+    assert said["at"] is None and said["layers"] is None
+
+
+@pytest.mark.parametrize("at", ["20", "20,31,5", "x,y"])
+def test_attend_refuses_half_a_pixel(attend, capsys, at):
+    assert main(["attend", "run", "--at", at]) == 2
+    assert capsys.readouterr().err.startswith("sagan: at is ")
+    assert not attend
+
+
+def test_data_check(check, capsys):
+    assert main(["data", "check", "photos", "--resolution", "64", "--fit", "pad", "-o", "p.png"]) == 0
+    ((config, resolution, out), _named) = check[0]
+    assert (config.data, config.fit, config.on_bad, resolution, out) == ("photos", "pad", "skip", 64, Path("p.png"))
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("pictures  12\np.png\n", "one class\nx.png: empty\n")
+    check.answer.exit_code = 3
+    assert main(["data", "check", "photos"]) == 3
+
+
+def test_data_alone_says_what_it_can_do(capsys):
+    for words in (["data"], ["data", "pakc"], ["data", "check"]):
+        assert main(words) == 2
+        assert "sagan data check" in capsys.readouterr().err
+
+
+def test_verify_tells_damage_by_its_code(workflow, capsys):
+    rows = workflow("verify", "verify", [("step-00000010", True, ""), ("step-00000020", True, "best")])
+    assert main(["verify", "run"]) == 0
+    assert rows == [((Path("run"),), {})]
+    rows.answer = [("step-00000010", True, ""), ("step-00000020", False, "model.safetensors differs")]
+    assert main(["verify", "run"]) == 4
+    assert capsys.readouterr().out.endswith("step-00000020  damaged: model.safetensors differs\n")
+    rows.answer = CheckpointCorrupt("no manifest")
+    assert main(["verify", "run"]) == 4
+
+
+def test_info_and_presets(workflow, capsys):
+    workflow("info", "info", [("sagan", "0.1.0"), ("torch", "2.13")])
+    assert main(["info"]) == 0
+    assert capsys.readouterr().out == "sagan  0.1.0\ntorch  2.13\n"
+    assert main(["presets"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PRESETS)
+    assert main(["presets", "extra"]) == 2

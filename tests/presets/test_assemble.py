@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sagan.config import build, difference, flatten, override, to_toml
+from sagan.errors import CheckpointMissing, ConfigError
+from sagan.presets import assemble, preset, run_folder, run_of
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str) -> Path:
+    Path("mine.toml").write_text(text)
+    return Path("mine.toml")
+
+
+def store(config, folder="run") -> Path:
+    Path(folder).mkdir(parents=True)
+    (Path(folder) / "run.toml").write_text(to_toml(config))
+    return Path(folder)
+
+
+def test_without_words_it_is_the_demo_and_with_pictures_the_small_preset():
+    assert assemble({}) == preset("demo")
+    assert assemble({"data": "emblems"}) == preset("demo")
+    assert assemble({"data": "photos"}) == preset("sagan-32-small", data="photos")
+    assert assemble({}, file=write("[data]\ndata = 'photos'")) == preset("sagan-32-small", data="photos")
+
+
+def test_preset_then_file_then_words():
+    file = write("[training]\ng_lr = 3e-4\nseed = 5\n")
+    config = assemble({"seed": 6}, preset="sagan-64", file=file)
+    assert (config.training.d_lr, config.training.g_lr, config.training.seed) == (4e-4, 3e-4, 6)
+    assert config == preset("sagan-64", g_lr=3e-4, seed=6)
+
+
+def test_a_file_may_name_the_preset_and_words_may_name_another():
+    file = write("preset = 'sagan-64'\n[training]\nseed = 5\n")
+    assert assemble({}, file=file) == preset("sagan-64", seed=5)
+    assert assemble({}, preset="sagan-128", file=file) == preset("sagan-128", seed=5)
+
+
+def test_file_and_words_are_judged_together():
+    file = write("[model]\ng_attn = [64]\n")  # impossible at the preset's 32, right at the words' 128
+    assert assemble({"resolution": 128}, preset="sagan-32", file=file).model.g_attn == (64,)
+    with pytest.raises(ConfigError, match=r"mine.toml: \[model\]: g_attn has 64"):
+        assemble({}, preset="sagan-32", file=file)
+
+
+def test_a_typed_option_is_not_blamed_on_the_file():
+    file = write("[training]\nseed = 5\n")
+    with pytest.raises(ConfigError, match="^seed is -1"):
+        assemble({"seed": -1}, file=file)
+
+
+def test_resuming_keeps_what_nobody_named_now():
+    folder = store(preset("sagan-64", data="photos", seed=7, g_lr=2e-4))
+    (folder / "checkpoints" / "step-00000010").mkdir(parents=True)
+    for resume in (str(folder), str(folder / "checkpoints" / "step-00000010")):
+        config = assemble({"steps": 5}, resume=resume)
+        assert difference(preset("sagan-64", data="photos", seed=7, g_lr=2e-4, steps=5, out="run"), config) == []
+    assert assemble({"out": "run"}).training.seed == 7
+    assert assemble({"out": "run"}, resume="off").training.seed == 0
+
+
+def test_the_default_folder_resumes_too():
+    folder = store(preset("demo", seed=3), "runs/emblems-demo")
+    config = assemble({})
+    assert (config.training.seed, run_folder(config)) == (3, folder)
+
+
+def test_a_preset_named_again_counts_as_said():
+    store(preset("sagan-32", data="photos", g_lr=2e-4))
+    assert assemble({"out": "run"}, preset="sagan-32").training.g_lr == 1e-4
+
+
+def test_another_structure_stays_visible_for_training_to_refuse():
+    folder = store(preset("sagan-32", data="photos"))
+    config = assemble({"resolution": 64}, resume=str(folder))
+    assert config.model.resolution == 64
+    assert "resolution" in [change.name for change in difference(preset("sagan-32"), config)]
+
+
+def test_a_stored_record_is_whole_so_newer_defaults_do_not_leak_in():
+    stored = override(preset("sagan-32"), g_ch=40)
+    folder = store(stored)
+    assert flatten(assemble({}, resume=str(folder)))["g_ch"] == 40
+
+
+def test_a_mistyped_path_to_resume_does_not_resume_something_else():
+    store(preset("demo", seed=3), "runs/emblems-demo")
+    with pytest.raises(CheckpointMissing, match="^rusn/x: there is no run"):
+        assemble({}, resume="rusn/x")
+
+
+def test_run_folders():
+    Path("v1.5").mkdir()
+    for data, name in (("a/photos/", "photos"), ("x/cifar10-train.parquet", "cifar10-train"), ("v1.5", "v1.5")):
+        assert run_folder(preset("sagan-64", data=data)) == Path(f"runs/{name}-sagan-64")
+    assert run_folder(preset("sagan-64", data=".")) == Path("runs") / f"{Path.cwd().name}-sagan-64"
+    assert run_folder(build({})) == Path("runs/emblems-custom")
+    assert run_folder(preset("demo", out="here")) == Path("here")
+    assert run_of(Path("runs/a/checkpoints/step-00000001")) == Path("runs/a")
+    assert run_of(Path("runs/a")) == Path("runs/a")
+
+
+@pytest.mark.parametrize("data", ["emblems", "photos", "photos.zip", "v1.5", ".", "/", "a b/ü.parquet", "~/x"])
+def test_training_writes_where_the_record_was_looked_for(data):
+    from sagan.workflows.run_folder import default_path
+
+    Path("v1.5").mkdir()
+    for config in (preset("demo", data=data), build({"data": data}), preset("demo", data=data, out="here")):
+        assert run_folder(config) == default_path(config)
