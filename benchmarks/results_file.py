@@ -1,0 +1,58 @@
+"""Write one measurement as benchmarks/results/NAME.json, in the form that scripts/results.py reads."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sagan.runtime import choose_runtime, environment
+
+RESULTS = Path(__file__).parent / "results"
+Figure = tuple[str, float, str, str]
+
+
+def hardware() -> str:
+    """'2 cores of AMD EPYC, 24 GiB, no GPU'"""
+    facts = environment(choose_runtime("auto"), "fp32")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
+    device = "no GPU" if facts["device"] == "cpu" else facts["device"]
+    return f"{os.cpu_count()} cores of {facts['processor']}, {memory:.0f} GiB, {device}"
+
+
+def versions() -> dict[str, str]:
+    """What the figures depend on beside the hardware."""
+    facts = environment(choose_runtime("auto"), "fp32")
+    return {name: str(facts[name]) for name in ("sagan", "torch", "numpy", "pillow")} | {
+        "python": platform.python_version()
+    }
+
+
+def write_result(
+    name: str,
+    command: str,
+    figures: Iterable[Figure],
+    *,
+    seed: int | None = None,
+    note: str = "",
+    data: Mapping[str, str] | None = None,
+) -> Path:
+    """Store figures as (name, value, unit, note). data: input file name -> SHA-256."""
+    result = {
+        "name": name,
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "hardware": hardware(),
+        "versions": versions(),
+        "seed": seed,
+        "note": note,
+        "data": dict(data or {}),
+        "figures": [dict(zip(("name", "value", "unit", "note"), figure, strict=True)) for figure in figures],
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,94 @@
+"""Seeds to pictures. One integer is one picture, whatever is drawn beside it.
+
+A seed's latent is a pure function of the seed. Pictures are computed in a fixed inner batch (the last one is filled up with
+its own last picture), because another batch size may choose other kernels: so the same seed gives the same pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sagan.errors import ConfigError
+from sagan.models.generator import Generator
+from sagan.randomness import Stream, integers, normal
+
+INNER_BATCH = 16
+MAX_TRIES = 64  # of a truncated value; at the tightest bound offered fewer than one in 10**4 needs them all
+MIN_TRUNCATION = 0.2
+
+
+def draw_latents(seeds: Sequence[int], z_dim: int, truncation: float = 0.0) -> NDArray[np.float32]:
+    """The latents of seeds: (n, z_dim), standard normal.
+
+    truncation: values beyond +-truncation are drawn again (resampling, spec 6.5); 0 for none.
+    Raises ConfigError for a bound so tight that resampling would not end.
+    """
+    if truncation and truncation < MIN_TRUNCATION:
+        raise ConfigError(
+            f"trunc is {truncation:g}", remedy=f"Use at least {MIN_TRUNCATION:g}, or 0 for no truncation."
+        )
+    keys = np.asarray(seeds, dtype=np.int64)
+    latents = normal(keys, Stream.LATENT, 0, z_dim)
+    for attempt in range(MAX_TRIES):
+        outside = np.abs(latents) > truncation
+        if not truncation or not outside.any():
+            return latents
+        latents = np.where(outside, normal(keys, Stream.TRUNCATION, attempt, z_dim), latents)
+    return np.clip(latents, -truncation, truncation)
+
+
+def draw_labels(seeds: Sequence[int], classes: int) -> NDArray[np.int64]:
+    """A class for each seed, uniformly: (n,); zeros for an unconditional generator."""
+    keys = np.asarray(seeds, dtype=np.int64)
+    return integers(keys, Stream.LABEL, 0, 1, max(classes, 1))[:, 0]
+
+
+@torch.no_grad()
+def draw(
+    generator: Generator, seeds: Sequence[int], labels: Sequence[int] | None = None, *, truncation: float = 0.0
+) -> NDArray[np.uint8]:
+    """Pictures of a generator in eval mode: (n, R, R, 3) uint8.
+
+    seeds: one a picture, from 0 to 2**63 - 1.  labels: one class a picture; None draws them from the seeds.
+    truncation: see `draw_latents`.  The generator's state does not change. Raises ConfigError for a label it has not.
+    """
+    if generator.training:
+        raise ConfigError("the generator is in training mode", remedy="Call generator.eval() before drawing from it.")
+    latents = draw_latents(seeds, generator.z_dim, truncation)
+    chosen = draw_labels(seeds, generator.classes) if labels is None else np.asarray(labels, dtype=np.int64)
+    if len(chosen) != len(latents):
+        raise ConfigError(f"{len(chosen)} labels for {len(latents)} seeds", remedy="Give one label for each seed.")
+    if generator.classes and len(chosen) and not 0 <= chosen.min() <= chosen.max() < generator.classes:
+        raise ConfigError(
+            f"a label is outside 0 to {generator.classes - 1}", remedy=f"The generator has {generator.classes} classes."
+        )
+    if not len(latents):
+        side = generator.resolution
+        return np.empty((0, side, side, 3), dtype=np.uint8)
+    return np.concatenate(
+        [
+            to_pixels(generator(*_inputs(generator, latents[start:], chosen[start:]))[: len(latents) - start])
+            for start in range(0, len(latents), INNER_BATCH)
+        ]
+    )
+
+
+def _inputs(
+    generator: Generator, latents: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[Tensor, Tensor | None]:
+    """The first INNER_BATCH rows as tensors on the generator's device, the last row repeated where there are fewer."""
+    rows = np.minimum(np.arange(INNER_BATCH), len(latents) - 1)
+    device = next(generator.parameters()).device
+    chosen = torch.from_numpy(labels[rows]).to(device) if generator.classes else None
+    return torch.from_numpy(latents[rows]).to(device), chosen
+
+
+def to_pixels(images: Tensor) -> NDArray[np.uint8]:
+    """(n, 3, R, R) in [-1, 1] -> (n, R, R, 3) uint8, rounded to the nearest level."""
+    levels = images.detach().float().add(1.0).mul(127.5).round().clamp_(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

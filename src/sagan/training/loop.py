@@ -1,0 +1,114 @@
+"""Repeat the step until the run is long enough or somebody asks to stop; between steps, let the chores do their work."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sagan.data.batches import Batch
+from sagan.errors import NumericError
+from sagan.training.config import TrainingConfig, seconds
+from sagan.training.game import Game
+from sagan.training.step import Report, train_step
+
+CHECK_EVERY = 10  # steps between looks at the losses: each look waits for the device
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a chore sees after a step. seconds: training time of the whole run so far.  last: no step follows."""
+
+    game: Game
+    report: Report
+    batch: Batch
+    seconds: float
+    last: bool
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Work beside training, done every so many steps and, if `at_end`, after the last step too. It changes no state."""
+
+    every: int
+    work: Callable[[Moment], None]
+    at_end: bool = True
+
+    def is_due(self, moment: Moment) -> bool:
+        on_time = self.every > 0 and moment.game.step % self.every == 0
+        return on_time or (moment.last and self.at_end)
+
+
+@dataclass(frozen=True)
+class Length:
+    """When a run is over: whichever limit comes first. None stands for no such limit."""
+
+    steps: int | None
+    images: int | None
+    seconds: float | None
+
+    def share(self, game: Game, elapsed: float) -> float:
+        """How much of the run is done, from 0 to 1, by the limit that is nearest."""
+        parts = ((game.step, self.steps), (game.images, self.images), (elapsed, self.seconds))
+        return min(1.0, max((done / limit for done, limit in parts if limit is not None), default=0.0))
+
+
+def length_of(training: TrainingConfig) -> Length:
+    """The limits that a record sets."""
+    return Length(
+        steps=training.steps or None,
+        images=math.ceil(training.kimg * 1000) or None,
+        seconds=seconds(training.time) if training.time else None,
+    )
+
+
+def run_loop(
+    game: Game,
+    batches: Iterator[Batch],
+    *,
+    length: Length,
+    seconds_before: float,
+    chores: Sequence[Chore],
+    stop: Callable[[], bool],
+) -> float:
+    """Train until the length is reached or `stop()` says so. Returns the training time of the whole run in seconds.
+
+    seconds_before: training time before this call.  Raises NumericError as soon as a loss is not finite.
+    """
+    keeper = _Keeper(batches)
+    start = time.monotonic() - seconds_before
+    finished = length.share(game, seconds_before) >= 1.0
+    while not finished:
+        report = train_step(game, keeper)
+        elapsed = time.monotonic() - start
+        finished = length.share(game, elapsed) >= 1.0 or stop()
+        if finished or game.step % CHECK_EVERY == 0:
+            check_finite(report, game.step)
+        moment = Moment(game, report, keeper.batch, elapsed, finished)
+        for chore in chores:
+            if chore.is_due(moment):
+                chore.work(moment)
+    return time.monotonic() - start
+
+
+def check_finite(report: Report, step: int) -> None:
+    """Raises NumericError when a reported value is NaN or infinite."""
+    for name, value in report.items():
+        if not math.isfinite(float(value)):
+            raise NumericError(
+                f"{name} is {float(value)} at step {step}",
+                remedy="The last checkpoint is intact; go on from it with smaller learning rates (--g-lr, --d-lr).",
+            )
+
+
+class _Keeper(Iterator[Batch]):
+    """Passes batches on and remembers the last."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self.batch: Batch
+
+    def __next__(self) -> Batch:
+        self.batch = next(self._batches)
+        return self.batch

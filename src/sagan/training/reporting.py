@@ -1,0 +1,68 @@
+"""What a run tells whoever watches it, and its log: one JSON line an interval."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sagan.disk import append_line
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the person watching."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Something was written."""
+
+    path: Path
+    what: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. seconds_left and steps are None while they cannot be known; share is the part done, 0 to 1."""
+
+    step: int
+    steps: int | None
+    seconds: float
+    seconds_left: float | None
+    images: int
+    images_per_second: float
+    share: float = 0.0
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+Event = Note | Saved | Progress
+Watch = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """A watcher that does not look."""
+
+
+def write_log_line(path: Path, values: dict[str, float]) -> bool:
+    """Append one line to log.jsonl. False when the disk refuses: a log must not stop training."""
+    rounded = {name: value if isinstance(value, int) else float(f"{value:.6g}") for name, value in values.items()}
+    return append_line(path, json.dumps(rounded, allow_nan=False))
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The lines of log.jsonl; a torn last line, which a crash may leave, is passed over."""
+    rows: list[dict[str, float]] = []
+    if not path.exists():
+        return rows
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            rows.append({name: value for name, value in row.items() if isinstance(value, (int, float))})
+    return rows

@@ -1,0 +1,82 @@
+"""What attention does, in four numbers a layer: is it used, how strongly, how focussed, how far does it look?
+
+gamma           the gate; 0 is off, and its sign means nothing (the output convolution absorbs it)
+branch_ratio    norm of gamma * o over norm of x: how much of the output is attention
+entropy         of a query's weights, over the entropy of looking everywhere alike: 1 is everywhere, 0 is one place
+distance        from a query to the places it attends to, weighted, over the side of the map
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sagan.layers.attention import SelfAttention2d, attention_layers
+from sagan.randomness import Stream, normal
+from sagan.training.game import Game
+
+PICTURES = 4
+QUERIES = 64
+
+
+@torch.no_grad()
+def observe_attention(game: Game, pixels: Tensor, labels: Tensor) -> dict[str, float]:
+    """The four numbers of every attention layer: 'attention/G.attention@32/gamma' and so on.
+
+    pixels: a few real pictures in [-1, 1] on the game's device, for the discriminator; labels: theirs.
+    Changes nothing: the generator seen is the averaged one, in eval mode.
+    """
+    generator, discriminator = game.averaged.model, game.discriminator
+    latents = torch.from_numpy(normal(np.arange(len(pixels)), Stream.LATENT, 0, generator.z_dim)).to(game.device)
+    classes = labels if generator.classes else None
+    values = _observe(attention_layers(generator, "G"), lambda: generator(latents, classes))
+    return values | _observe(attention_layers(discriminator, "D"), lambda: discriminator(pixels, classes))
+
+
+def _observe(layers: Mapping[str, SelfAttention2d], run: Callable[[], object]) -> dict[str, float]:
+    inputs: dict[str, Tensor] = {}
+    handles = [
+        layer.register_forward_pre_hook(lambda _, arguments, name=name: inputs.update({name: arguments[0]}))
+        for name, layer in layers.items()
+    ]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {
+        f"attention/{name}/{what}": value
+        for name, layer in layers.items()
+        for what, value in measure(layer, inputs[name]).items()
+    }
+
+
+def measure(layer: SelfAttention2d, x: Tensor) -> dict[str, float]:
+    """The four numbers of one layer at one input x: (B, C, H, W)."""
+    height, width = x.shape[-2:]
+    step = max(1, height * width // QUERIES)
+    places = torch.arange(step // 2, height * width, step, device=x.device)
+    queries = torch.stack((places // width, places % width), dim=1)  # (Q, 2)
+    weights = layer.weights(x, queries)  # (B, Q, h, w)
+    branch = layer.gamma * layer.branch(x)
+    flat = weights.flatten(2).double()
+    entropy = -(flat * flat.clamp_min(1e-30).log()).sum(-1).mean() / math.log(flat.shape[-1])
+    return {
+        "gamma": float(layer.gamma),
+        "branch_ratio": float(branch.float().norm() / x.float().norm().clamp_min(1e-12)),
+        "entropy": float(entropy),
+        "distance": float((flat * _distances(queries, weights.shape[-2:], (height, width))).sum(-1).mean()),
+    }
+
+
+def _distances(queries: Tensor, keys: torch.Size, size: tuple[int, int]) -> Tensor:
+    """(Q, h*w): from each query's centre to each key's, both maps taken as the unit square."""
+    ours = (queries + 0.5) / torch.tensor(size, device=queries.device)
+    rows = (torch.arange(keys[0], device=queries.device) + 0.5) / keys[0]
+    columns = (torch.arange(keys[1], device=queries.device) + 0.5) / keys[1]
+    theirs = torch.cartesian_prod(rows, columns)  # (h*w, 2)
+    return torch.cdist(ours, theirs).double()

@@ -1,0 +1,248 @@
+"""Where did the network look? The paper's figures 1 and 5: the verb `sagan attend`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from sagan.data.decode import decode, strict_pillow
+from sagan.data.faults import Fault
+from sagan.data.resize import make_square
+from sagan.disk import disk_errors, read_whole, write_atomic
+from sagan.errors import ConfigError, DataError
+from sagan.layers.attention import SelfAttention2d, attention_layers
+from sagan.models.discriminator import Discriminator
+from sagan.runtime import choose_runtime
+from sagan.sampling import draw_labels, draw_latents, to_pixels
+from sagan.visualise.attention import render_attention, stack
+from sagan.visualise.points import pick_points, pixel_of, position_of
+from sagan.workflows.openers import OpenGenerator, open_both
+from sagan.workflows.run_folder import png
+
+Point = tuple[int, int]
+MAX_IMAGE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One layer's answer for one picture. points: (x, y) pixels.  maps: (Q, h, w), each sums to one."""
+
+    layer: str
+    gamma: float
+    points: list[Point]
+    maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AttendResult:
+    """What was written, and one line a layer."""
+
+    paths: list[Path]
+    lines: list[str]
+
+
+def attention_weights(
+    network: nn.Module,
+    run: Tensor | tuple[Tensor, Tensor | None],
+    labels: Tensor | None = None,
+    *,
+    prefix: str = "G",
+) -> dict[str, Tensor]:
+    """All attention maps of a network for a batch: layer name -> (B, H, W, h, w) in float32; each row sums to one.
+
+    network: a generator or discriminator in eval mode.  run: latents (B, z) or pictures (B, 3, R, R), or (that, labels).
+    labels: (B,) int64 when the network has classes.  prefix: first part of the layers' names, "G" or "D".
+    The first map axes are the query's row and column, the last two the key's. Raises ConfigError in train mode.
+    """
+    if network.training:
+        raise ConfigError("the network is in training mode", remedy="Call eval() first: batch statistics would differ.")
+    first, labels = run if isinstance(run, tuple) else (run, labels)
+    layers = attention_layers(network, prefix)
+    inputs, _ = _record(network, layers, first, labels)
+    return {name: layer.weights(inputs[name]) for name, layer in layers.items()}
+
+
+@torch.no_grad()
+def _record(
+    network: nn.Module, layers: Mapping[str, SelfAttention2d], first: Tensor, labels: Tensor | None
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Run a network once; what went into each layer, and what came out at the end."""
+    inputs: dict[str, Tensor] = {}
+    handles = [
+        layer.register_forward_pre_hook(lambda _, arguments, name=name: inputs.update({name: arguments[0]}))
+        for name, layer in layers.items()
+    ]
+    try:
+        output: Tensor = network(first, labels)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return inputs, output
+
+
+def attend(
+    source: str | Path,
+    *,
+    seed: int = 0,
+    label: str | None = None,
+    at: Sequence[Point] | None = None,
+    points: int = 5,
+    layers: Sequence[str] | None = None,
+    image: Path | None = None,
+    out: Path | None = None,
+    device: str = "auto",
+) -> AttendResult:
+    """Draw the attention figure of a generated picture, or of a real one through the discriminator.
+
+    source: a run, a checkpoint or a generator file.  seed, label: which picture; the label is a class name or number.
+    at: query points in pixels; None lets `visualise.points.pick_points` choose `points` of them for each layer.
+    layers: names such as G.attention@16; None means all of G, or of D for an image.  image: a real picture, for D.
+    out: the PNG file; beside it an npz file with the same name holds the arrays.
+    """
+    opened, discriminator = open_both(source, runtime=choose_runtime(device))
+    if image is None:
+        picture, found = of_generated(opened, seed, label, at, points, layers)
+        named = [f"{opened.classes[_label(opened, label, seed)]}"] if opened.classes else []
+        subject = ", ".join([f"seed {seed}", *named])
+    else:
+        if discriminator is None:
+            raise ConfigError(
+                "this file holds no discriminator, which attention on a real picture needs",
+                where=source,
+                remedy="Name the run's folder, or leave out --image.",
+            )
+        picture, found = of_real(opened, discriminator, image, label, at, points, layers)
+        subject = image.name
+    target = out or Path("attention.png")
+    write_atomic(target, png(figure(picture, found, subject)))
+    arrays = target.with_suffix(".npz")
+    write_atomic(arrays, _npz(picture, found))
+    lines = [f"{entry.layer}: gamma {entry.gamma:+.4f}, points {_words(entry.points)}" for entry in found]
+    return AttendResult([target, arrays], lines)
+
+
+def figure(picture: NDArray[np.uint8], found: Sequence[Attention], subject: str) -> Image.Image:
+    """One row a layer, captioned with its name, its gamma and the picture's seed or file."""
+    rows = [render_attention(picture, entry.maps, entry.points) for entry in found]
+    return stack(rows, [f"{entry.layer}   gamma {entry.gamma:+.3f}   {subject}" for entry in found])
+
+
+def of_generated(
+    opened: OpenGenerator,
+    seed: int,
+    label: str | None,
+    at: Sequence[Point] | None,
+    points: int,
+    names: Sequence[str] | None,
+) -> tuple[NDArray[np.uint8], list[Attention]]:
+    """The picture of a seed (R, R, 3) and the attention of the generator's layers while it drew it."""
+    generator = opened.generator
+    device = next(generator.parameters()).device
+    latents = torch.from_numpy(draw_latents([seed], generator.z_dim)).to(device)
+    labels = torch.tensor([_label(opened, label, seed)], device=device) if opened.classes else None
+    layers = _choose(attention_layers(generator, "G"), names)
+    inputs, output = _record(generator, layers, latents, labels)
+    picture = to_pixels(output)[0]
+    return picture, [_look(name, layer, inputs[name], at, points, len(picture)) for name, layer in layers.items()]
+
+
+def of_real(
+    opened: OpenGenerator,
+    discriminator: Discriminator,
+    image: Path,
+    label: str | None,
+    at: Sequence[Point] | None,
+    points: int,
+    names: Sequence[str] | None,
+) -> tuple[NDArray[np.uint8], list[Attention]]:
+    """A real picture, made square as in training, and the attention of the discriminator's layers on it."""
+    picture = _read_image(image, opened.generator.resolution)
+    device = next(discriminator.parameters()).device
+    signal = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
+    labels = torch.tensor([_label(opened, label, 0)], device=device) if opened.classes else None
+    layers = _choose(attention_layers(discriminator, "D"), names)
+    inputs, _ = _record(discriminator, layers, signal, labels)
+    return picture, [_look(name, layer, inputs[name], at, points, len(picture)) for name, layer in layers.items()]
+
+
+def _look(
+    name: str, layer: SelfAttention2d, x: Tensor, at: Sequence[Point] | None, count: int, resolution: int
+) -> Attention:
+    height, width = x.shape[-2:]
+    if at is None:
+        rows = layer.weights(x)[0].cpu().numpy()
+        places = pick_points(rows, count)
+        chosen = [pixel_of(row, column, height, resolution) for row, column in places]
+    else:
+        chosen = list(at)
+        places = [position_of(px, py, height, resolution) for px, py in chosen]
+    queries = torch.tensor(places, device=x.device)
+    maps = layer.weights(x, queries)[0].cpu().numpy()
+    return Attention(name, float(layer.gamma), chosen, maps)
+
+
+def _choose(layers: Mapping[str, SelfAttention2d], names: Sequence[str] | None) -> dict[str, SelfAttention2d]:
+    if not layers:
+        raise ConfigError("this network has no attention layer", remedy="Train one with --g-attn and --d-attn.")
+    for name in names or ():
+        if name not in layers:
+            raise ConfigError(f"there is no layer {name}", remedy=f"There are: {', '.join(layers)}.")
+    return {name: layer for name, layer in layers.items() if not names or name in names}
+
+
+def _label(opened: OpenGenerator, label: str | None, seed: int) -> int:
+    """A class by name or number; None takes the one that the seed draws."""
+    if not opened.classes:
+        if label is not None:
+            raise ConfigError("this generator has no classes", remedy="Leave out the label.")
+        return 0
+    return int(draw_labels([seed], len(opened.classes))[0]) if label is None else class_number(label, opened.classes)
+
+
+def class_number(word: str, classes: Sequence[str]) -> int:
+    """'cat' or '3' -> 3. A name wins over a number. Raises ConfigError naming the classes."""
+    if word in classes:
+        return list(classes).index(word)
+    if word.isdecimal() and int(word) < len(classes):
+        return int(word)
+    shown = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
+    raise ConfigError(
+        f"there is no class {word}", remedy=f"There are: {shown}; or numbers from 0 to {len(classes) - 1}."
+    )
+
+
+def _read_image(path: Path, resolution: int) -> NDArray[np.uint8]:
+    """A picture file as training would see it: upright, RGB, cut square from the centre. Raises DataError."""
+    with disk_errors(path):
+        try:
+            payload = read_whole(path, max_bytes=MAX_IMAGE_BYTES)
+        except (FileNotFoundError, IsADirectoryError):
+            raise DataError("there is no such picture", where=path, remedy="Check the path.") from None
+    with strict_pillow():
+        decoded = decode(payload, at_least=resolution)
+    if isinstance(decoded, Fault):
+        raise DataError(f"this picture {decoded.text}", where=path, remedy="Use a JPEG, PNG, WebP or BMP file.")
+    return make_square(decoded.picture, resolution, "crop")
+
+
+def _npz(picture: NDArray[np.uint8], found: Sequence[Attention]) -> bytes:
+    buffer = io.BytesIO()
+    arrays: dict[str, NDArray[np.generic]] = {"picture": picture}
+    for entry in found:
+        arrays[f"{entry.layer}/points"] = np.asarray(entry.points)
+        arrays[f"{entry.layer}/maps"] = entry.maps
+        arrays[f"{entry.layer}/gamma"] = np.asarray(entry.gamma)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _words(points: Sequence[Point]) -> str:
+    return " ".join(f"{x},{y}" for x, y in points)

@@ -1,0 +1,75 @@
+"""Look before you train: the verb `sagan data check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sagan.data.check import Check
+from sagan.data.check import check_data as look_at
+from sagan.data.config import DataConfig
+from sagan.errors import DataError
+from sagan.runtime import available_cores
+from sagan.visualise.grid import render_grid
+from sagan.workflows.run_folder import write_picture
+
+PREVIEW_COLUMNS = 8
+MOST = 8  # entries of a list that are shown; the rest is counted
+RESOLUTION = 32
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """rows: facts as (name, value).  notes: what to know.  bad: what was left out.  preview: the grid that was written."""
+
+    rows: list[tuple[str, str]]
+    notes: list[str]
+    bad: list[str]
+    preview: Path | None
+    usable: bool
+    exit_code: int
+
+
+def check_data(data: DataConfig, resolution: int | None = None, out: Path | None = None) -> CheckResult:
+    """Count, measure and preview a set as training would see it.
+
+    resolution: side of the squares, 32 when None.  out: where to write the preview, data-check.png when None.
+    Raises DataError when there is nothing to look at; a set that is there but unusable is reported with exit code 3.
+    """
+    has_accelerator = torch.cuda.is_available() or torch.backends.mps.is_available()
+    found = look_at(data, resolution or RESOLUTION, accelerator=has_accelerator, threads=available_cores())
+    preview = None
+    if len(found.preview):
+        preview = out or Path("data-check.png")
+        write_picture(preview, render_grid(found.preview, PREVIEW_COLUMNS))
+    return CheckResult(
+        rows=rows_of(found),
+        notes=found.notes,
+        bad=[f"{entry.where}: {entry.text} [{entry.reason_code}]" for entry in found.bad[: 4 * MOST]]
+        + ([f"and {len(found.bad) - 4 * MOST:,} more"] if len(found.bad) > 4 * MOST else []),
+        preview=preview,
+        usable=found.usable,
+        exit_code=0 if found.usable else DataError.exit_code,
+    )
+
+
+def rows_of(found: Check) -> list[tuple[str, str]]:
+    """The facts of a check as a table."""
+    rows = [("set", found.name), ("pictures", f"{found.count:,} usable of {found.tried:,}")]
+    rows += [
+        ("classes", f"{len(found.classes)}: {_top(found.classes)}" if found.classes else "none"),
+        ("sizes", _top({f"{width}x{height}": count for (width, height), count in found.sizes.most_common()})),
+        ("modes", _top(dict(found.modes.most_common()))),
+        ("duplicates", f"{len(found.duplicates)} groups, {len(found.across_classes)} of them across classes"),
+        ("left out", f"{len(found.bad):,}"),
+        ("preset", found.preset),
+        ("verdict", found.verdict),
+    ]
+    return rows
+
+
+def _top(counts: dict[str, int]) -> str:
+    shown = [f"{name} ({count:,})" for name, count in list(counts.items())[:MOST]]
+    return ", ".join(shown) + (f" and {len(counts) - MOST} more" if len(counts) > MOST else "")

@@ -1,0 +1,59 @@
+"""What a run would be and cost, without starting it: `sagan train --dry-run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagan.config import RunConfig
+from sagan.data.images import open_images
+from sagan.presets import run_folder
+from sagan.runtime import choose_runtime
+from sagan.training.config import TrainingConfig
+from sagan.training.loop import length_of
+from sagan.workflows.estimate import duration, estimate, size
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The resolved record, and rows of (name, value) about its size and cost."""
+
+    config: RunConfig
+    rows: list[tuple[str, str]]
+
+
+def plan(config: RunConfig) -> Plan:
+    """Open the pictures, take two small steps and throw them away. Writes nothing.
+
+    Raises what `train` would raise about the record, the device and the pictures.
+    """
+    runtime = choose_runtime(config.output.device, config.output.threads)
+    images = open_images(config.data, config.model.resolution, threads=runtime.threads)
+    cost = estimate(config, len(images.classes), runtime)
+    training, output = config.training, config.output
+    shown = training.batch_size * training.n_dis
+    steps = expected_steps(training, cost.seconds_a_step)
+    saves = output.keep + (2 if config.data.data == "emblems" else 1)  # the best, and the new one beside the old
+    rows = [
+        ("run folder", str(run_folder(config))),
+        ("pictures", f"{len(images):,}, {len(images.classes)} classes" if images.classes else f"{len(images):,}"),
+        ("parameters", f"G {cost.generator_parameters:,}, D {cost.discriminator_parameters:,}"),
+        ("device", f"{runtime.device}, {runtime.threads} threads, {runtime.precision(training.precision)}"),
+        ("memory, about", size(cost.memory_bytes)),
+        ("disk", f"{size(cost.checkpoint_bytes)} a checkpoint, at most {size(saves * cost.checkpoint_bytes)} kept"),
+        ("steps an epoch", f"{len(images) / shown:,.1f}"),
+        ("time a step, about", f"{cost.seconds_a_step:.2f} s"),
+        ("length", f"{steps:,.0f} steps, {steps * shown / len(images):,.1f} epochs"),
+        ("time in all, about", duration(steps * cost.seconds_a_step)),
+    ]
+    return Plan(config, rows)
+
+
+def expected_steps(training: TrainingConfig, seconds_a_step: float) -> float:
+    """Steps until the nearest limit."""
+    length, shown = length_of(training), training.batch_size * training.n_dis
+    limits = [
+        length.steps,
+        None if length.images is None else length.images / shown,
+        None if length.seconds is None else length.seconds / seconds_a_step,
+    ]
+    return min((limit for limit in limits if limit is not None), default=float("inf"))

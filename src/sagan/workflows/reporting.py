@@ -1,0 +1,165 @@
+"""The pictures and the page that explain a run: curves.png, attention.png, report.html. Made from what is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sagan.checkpoint.retention import read_best
+from sagan.config import RunConfig, flatten, to_toml
+from sagan.disk import write_atomic
+from sagan.errors import CheckpointError
+from sagan.training.reporting import read_log
+from sagan.visualise.curves import render_curves
+from sagan.visualise.report import ReportFacts, render_report
+from sagan.workflows.attend import attend
+from sagan.workflows.estimate import duration
+from sagan.workflows.openers import open_run
+from sagan.workflows.run_folder import RunFolder, read_json, write_picture
+
+SHOWN_OPTIONS = (
+    "preset",
+    "resolution",
+    "g_ch",
+    "d_ch",
+    "g_attn",
+    "d_attn",
+    "loss",
+    "batch_size",
+    "n_dis",
+    "g_lr",
+    "d_lr",
+    "beta1",
+    "beta2",
+    "ema",
+    "ema_start",
+    "mirror",
+    "seed",
+)
+MOST_GRIDS = 12
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Make the curves, the attention figure and the page of a run anew. Returns the page."""
+    config = open_run(folder.path).config
+    rows = read_log(folder.log)
+    if rows:
+        write_picture(folder.curves, render_curves(rows))
+    caption = ""
+    if config.model.g_attn:
+        lines = attend(folder.path, out=folder.attention, device="cpu").lines
+        caption = "Where the generator looked while it drew seed 0. " + "; ".join(lines)
+    page = render_report(report_facts(folder, config, rows, caption))
+    write_atomic(folder.report, page.encode("utf-8"))
+    return folder.report
+
+
+def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, float]], caption: str) -> ReportFacts:
+    """What the page of a run shows, read from its folder."""
+    last = latest_values(rows)
+    data, machine = read_json(folder.data), read_json(folder.environment)
+    options = flatten(config)
+    return ReportFacts(
+        title=folder.path.name,
+        subtitle=f"sagan {machine['sagan']}, torch {machine['torch']}, {machine['processor']}",
+        verdict=verdict(folder, last),
+        record=[(name, _show(options[name])) for name in SHOWN_OPTIONS],
+        record_toml=to_toml(config),
+        data=_data_rows(data),
+        environment=[(name, str(value)) for name, value in machine.items()],
+        log=_log_rows(last),
+        curves=folder.curves.read_bytes() if folder.curves.exists() else None,
+        grids=[(_caption(path), path.read_bytes()) for path in spread(folder.grids(), MOST_GRIDS)],
+        reals=("real pictures", folder.reals.read_bytes()) if folder.reals.exists() else None,
+        attention=folder.attention.read_bytes() if folder.attention.exists() else None,
+        attention_caption=caption,
+        events=[str(note) for note in data["notes"]],
+        next_commands=[
+            f"sagan sample {folder.path} -n 64 -o samples.png",
+            f"sagan attend {folder.path} --seed 7 -o attention.png",
+            f"sagan train --resume {folder.path} --steps {2 * int(last.get('step', 0)) or 1000}",
+        ],
+    )
+
+
+def latest_values(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The last value of every name in the log."""
+    last: dict[str, float] = {}
+    for row in rows:
+        last.update(row)
+    return last
+
+
+def verdict(folder: RunFolder, last: Mapping[str, float]) -> str:
+    """One sentence on whether it works, from what the log can tell."""
+    if "step" not in last:
+        return "The run has just begun."
+    done = f"{last['step']:,.0f} steps and {last['images']:,.0f} pictures in {duration(last['seconds'])}."
+    parts = [done]
+    if "score/structure" in last:
+        parts.append(f"{last['score/structure']:.0%} of the drawn emblems have the right structure.")
+        try:
+            best = read_best(folder.path)
+        except CheckpointError:
+            best = None
+        if best is not None and best.step != last["step"]:
+            parts.append(f"The best checkpoint is that of step {best.step:,} ({best.value:.0%}).")
+    gammas = {name: value for name, value in last.items() if name.endswith("/gamma")}
+    if gammas and all(abs(value) < 1e-3 for value in gammas.values()):
+        parts.append("Attention is not in use yet: every gamma is still near zero.")
+    elif gammas:
+        parts.append("Attention is in use.")
+    gap = last.get("logit/real", 0.0) - last.get("logit/fake", 0.0)
+    if gap > 8.0:
+        parts.append("The discriminator is far ahead: if the pictures stop improving, lower --d-lr.")
+    return " ".join(parts)
+
+
+def spread(paths: list[Path], count: int) -> list[Path]:
+    """At most `count` paths, evenly spread, the first and the last among them."""
+    if len(paths) <= count:
+        return paths
+    return [paths[round(index * (len(paths) - 1) / (count - 1))] for index in range(count)]
+
+
+def _caption(path: Path) -> str:
+    return f"step {int(path.stem.split('-')[-1]):,}"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else f"{value}"
+
+
+def _data_rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    names = [entry["name"] for entry in data["classes"]]
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return [
+        ("set", data["name"]),
+        ("pictures", f"{data['pictures']:,}"),
+        ("resolution", str(data["resolution"])),
+        ("classes", shown or "none"),
+        ("left out", f"{data['skipped_total']:,} that could not be read"),
+        ("fingerprint", data["fingerprint"][:16]),
+    ]
+
+
+def _log_rows(last: Mapping[str, float]) -> list[tuple[str, str]]:
+    names = {
+        "step": "steps",
+        "images": "real pictures shown",
+        "loss/discriminator": "D loss",
+        "loss/generator": "G loss",
+        "rate/images_per_second": "pictures a second",
+        "score/structure": "structure score",
+    }
+    rows = [
+        (words, f"{last[name]:,.4g}" if last[name] < 1e4 else f"{last[name]:,.0f}")
+        for name, words in names.items()
+        if name in last
+    ]
+    return rows + [
+        (name.removeprefix("attention/"), f"{value:+.4f}") for name, value in last.items() if name.endswith("/gamma")
+    ]

@@ -1,0 +1,109 @@
+"""A run on disk: which files there are, and what stands in them (docs/checkpoints.md shows the tree)."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from sagan.checkpoint.strict_json import dump_strict_json, parse_strict_json
+from sagan.config import RunConfig, from_toml, to_toml
+from sagan.data.images import ImageSet
+from sagan.disk import disk_errors, read_whole, write_atomic
+from sagan.errors import CheckpointMissing
+
+MAX_JSON = 16 << 20
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of a run by name."""
+
+    path: Path
+
+    record = property(lambda self: self.path / "run.toml")
+    environment = property(lambda self: self.path / "environment.json")
+    data = property(lambda self: self.path / "data.json")
+    log = property(lambda self: self.path / "log.jsonl")
+    samples = property(lambda self: self.path / "samples")
+    reals = property(lambda self: self.path / "samples" / "reals.png")
+    curves = property(lambda self: self.path / "curves.png")
+    attention = property(lambda self: self.path / "attention.png")
+    report = property(lambda self: self.path / "report.html")
+
+    def grid(self, step: int) -> Path:
+        """samples/step-00005000.png"""
+        path: Path = self.samples / f"step-{step:08d}.png"
+        return path
+
+    def grids(self) -> list[Path]:
+        """All grids, oldest first."""
+        return sorted(self.samples.glob("step-*.png"))
+
+    def read_record(self) -> RunConfig | None:
+        """The stored record, or None in a folder that has none. Raises ConfigError."""
+        return from_toml(self.record) if self.record.exists() else None
+
+    def write_record(self, config: RunConfig) -> None:
+        """Store the resolved record; what is left as it was is not written again."""
+        text = to_toml(config).encode()
+        if not self.record.exists() or self.record.read_bytes() != text:
+            write_atomic(self.record, text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A small file of facts, whole or not at all."""
+    write_atomic(path, dump_strict_json(value, path))
+
+
+def read_json(path: Path) -> Any:
+    """A small file of facts. Raises CheckpointMissing, CheckpointCorrupt."""
+    if not path.exists():
+        raise CheckpointMissing("there is no such file", where=path, remedy="Is this the folder of a run?")
+    with disk_errors(path):
+        return parse_strict_json(read_whole(path, max_bytes=MAX_JSON), path, max_bytes=MAX_JSON)
+
+
+def write_picture(path: Path, image: Image.Image) -> None:
+    """A PNG file, whole or not at all."""
+    write_atomic(path, png(image))
+
+
+def png(image: Image.Image) -> bytes:
+    """The bytes of a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def data_facts(images: ImageSet, conditional: bool) -> dict[str, Any]:
+    """data.json: what the run was trained on."""
+    counts = Counter(images.labels.tolist())
+    return {
+        "name": images.name,
+        "pictures": len(images),
+        "resolution": images.resolution,
+        "conditional": conditional,
+        "classes": [{"name": portable(name), "pictures": counts[label]} for label, name in enumerate(images.classes)],
+        "fingerprint": images.fingerprint,
+        "skipped": [
+            {"where": portable(entry.where), "reason": entry.reason_code, "text": portable(entry.text)}
+            for entry in images.skipped[:1000]
+        ],
+        "skipped_total": len(images.skipped),
+        "notes": [portable(note) for note in images.notes],
+    }
+
+
+def portable(text: str) -> str:
+    """A name as text that JSON can hold: bytes that are not UTF-8 are percent-encoded."""
+    raw = os.fsencode(text)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if byte < 128 else f"%{byte:02X}" for byte in raw)
