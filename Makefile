@@ -13,7 +13,7 @@ DEMO := runs/emblems-demo
 BENCHMARKS ?= $(sort $(wildcard benchmarks/bench_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly check format lint types architecture generated docs bench clean
+.PHONY: help demo test test-nightly check format lint types architecture generated docs bench pictures clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -22,7 +22,7 @@ help:  ## list these targets
 demo: $(STAMP)  ## train on the built-in pictures, draw samples and the attention figure: minutes on two cores
 	$(BIN)/sagan train --preset demo --out $(DEMO)
 	$(BIN)/sagan attend $(DEMO) -o $(DEMO)/attention.png
-	$(BIN)/sagan sample $(DEMO) -n 64 -o $(DEMO)/grid.png
+	$(BIN)/sagan sample $(DEMO) -n 64 --classes all -o $(DEMO)/grid.png
 	@printf '\nThe demo left these files; open the report in a browser:\n'
 	@printf '  %s\n' $(DEMO)/report.html $(DEMO)/grid.png $(DEMO)/attention.png $(DEMO)/curves.png
 
@@ -56,6 +56,10 @@ docs: $(STAMP)  ## build the documentation into site/, warnings are errors
 bench: $(STAMP)  ## run the benchmarks and renew docs/results.md
 	@for script in $(BENCHMARKS); do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
 	$(BIN)/python scripts/results.py
+
+pictures:  ## renew the pictures of the README from the demo's run
+	cp $(DEMO)/grid.png docs/images/demo-grid.png
+	cp $(DEMO)/attention.png docs/images/demo-attention.png
 
 clean:  ## remove the environment, caches and the built docs; runs/ stays
 	rm -rf $(VENV) site dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,63 +10,47 @@ each. The shares in the file are measured with these thresholds on as many furth
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
-import platform
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
+from results_file import Figure, write_result
 
-from sagan import __version__
 from sagan.data.emblem_score import Measurements, Thresholds, measure, passes
 from sagan.data.emblems import RESOLUTIONS, SET_SIZE, render
 
-RESULT = Path(__file__).parent / "results" / "emblems-thresholds.json"
 SEED = 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=SET_SIZE, help="pictures to measure at each resolution")
-    parser.add_argument("--result", type=Path, default=RESULT, help="where the JSON goes")
     options = parser.parse_args()
 
-    rows = {str(resolution): measure_resolution(resolution, options.count) for resolution in RESOLUTIONS}
-    record = {
-        "command": f"python benchmarks/emblems_thresholds.py --count {options.count}",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"sagan": __version__, "numpy": np.__version__, "python": platform.python_version()},
-        "hardware": {"machine": platform.machine(), "system": platform.system(), "cores": os.cpu_count()},
-        "seed": SEED,
-        "pictures": options.count,
-        "measured_ids": [SET_SIZE, SET_SIZE + options.count],
-        "checked_ids": [SET_SIZE + options.count, SET_SIZE + 2 * options.count],
-        "resolutions": rows,
-    }
-    options.result.parent.mkdir(parents=True, exist_ok=True)
-    options.result.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    for resolution, row in rows.items():
-        limits = ", ".join(f"{name}={value}" for name, value in row["thresholds"].items())
-        print(f"    {resolution}: Thresholds({limits}),")
+    figures: list[Figure] = []
+    for resolution in RESOLUTIONS:
+        limits, rows = measure_resolution(resolution, options.count)
+        figures += [(f"{resolution} px: {name}", value, unit, note) for name, value, unit, note in rows]
+        values = ", ".join(f"{name}={value}" for name, value in asdict(limits).items())
+        print(f"    {resolution}: Thresholds({values}),")
+    first, second, last = SET_SIZE, SET_SIZE + options.count, SET_SIZE + 2 * options.count
+    note = f"Thresholds from the real pictures {first} to {second - 1}; shares of the pictures {second} to {last - 1}."
+    command = f"python benchmarks/emblems_thresholds.py --count {options.count}"
+    write_result("emblems-thresholds", command, figures, seed=SEED, note=note)
 
 
-def measure_resolution(resolution: int, count: int) -> dict[str, dict[str, float]]:
+def measure_resolution(resolution: int, count: int) -> tuple[Thresholds, list[Figure]]:
     """Thresholds at one resolution, and the shares of other real pictures that pass with them."""
     limits = outer_quantiles(measure_real(SET_SIZE, count, resolution))
     start = time.perf_counter()
     fresh = passes(measure_real(SET_SIZE + count, count, resolution), limits)
     seconds = time.perf_counter() - start
-    shares = {name: round(float(test.mean()), 4) for name, test in fresh.items()}
-    shares["structure"] = round(float(np.logical_and.reduce(list(fresh.values())).mean()), 4)
-    return {
-        "thresholds": asdict(limits),
-        "shares": shares,
-        "seconds": {"drawing and measuring the checked pictures": round(seconds, 1)},
-    }
+    shares = {name: float(test.mean()) for name, test in fresh.items()}
+    shares["structure"] = float(np.logical_and.reduce(list(fresh.values())).mean())
+    figures: list[Figure] = [(f"threshold {name}", value, "", "") for name, value in asdict(limits).items()]
+    figures += [(f"share passing: {name}", round(share, 4), "", "") for name, share in shares.items()]
+    return limits, [*figures, ("drawing and measuring", round(seconds, 1), "s", f"{count} pictures, one core")]
 
 
 def measure_real(first: int, count: int, resolution: int) -> Measurements:

@@ -64,7 +64,7 @@ def bits(seed: Integers, stream: Stream, index: Integers, count: int) -> NDArray
     counter = np.stack(np.broadcast_arrays(blocks, low, high, np.uint64(int(stream))))
     words = philox(counter, _words(seed))
     rows = np.moveaxis(words, 0, -1)  # (..., blocks, 4)
-    return rows.reshape(*rows.shape[:-2], -1)[..., :count].astype(np.uint32)
+    return rows.reshape(*rows.shape[:-2], 4 * len(blocks))[..., :count].astype(np.uint32)
 
 
 def uniform(seed: Integers, stream: Stream, index: Integers, count: int) -> NDArray[np.float64]:
@@ -78,7 +78,7 @@ def normal(seed: Integers, stream: Stream, index: Integers, count: int) -> NDArr
     radius = np.sqrt(-2.0 * np.log(pairs[..., 0::2]))
     angle = 2.0 * np.pi * pairs[..., 1::2]
     both = np.stack((radius * np.cos(angle), radius * np.sin(angle)), axis=-1)  # (..., count / 2, 2)
-    return both.reshape(*both.shape[:-2], -1)[..., :count].astype(np.float32)
+    return both.reshape(*both.shape[:-2], pairs.shape[-1])[..., :count].astype(np.float32)
 
 
 def integers(seed: Integers, stream: Stream, index: Integers, count: int, high: int) -> NDArray[np.int64]:

@@ -32,7 +32,7 @@ def draw_latents(seeds: Sequence[int], z_dim: int, truncation: float = 0.0) -> N
         raise ConfigError(
             f"trunc is {truncation:g}", remedy=f"Use at least {MIN_TRUNCATION:g}, or 0 for no truncation."
         )
-    keys = np.asarray(seeds, dtype=np.int64)
+    keys = _keys(seeds)
     latents = normal(keys, Stream.LATENT, 0, z_dim)
     for attempt in range(MAX_TRIES):
         outside = np.abs(latents) > truncation
@@ -44,8 +44,14 @@ def draw_latents(seeds: Sequence[int], z_dim: int, truncation: float = 0.0) -> N
 
 def draw_labels(seeds: Sequence[int], classes: int) -> NDArray[np.int64]:
     """A class for each seed, uniformly: (n,); zeros for an unconditional generator."""
-    keys = np.asarray(seeds, dtype=np.int64)
-    return integers(keys, Stream.LABEL, 0, 1, max(classes, 1))[:, 0]
+    return integers(_keys(seeds), Stream.LABEL, 0, 1, max(classes, 1))[:, 0]
+
+
+def _keys(seeds: Sequence[int]) -> NDArray[np.int64]:
+    """Seeds as an array (n,). Raises ConfigError for one that is negative or too large."""
+    if wrong := [seed for seed in seeds if not 0 <= seed < 2**63]:
+        raise ConfigError(f"a seed is {wrong[0]}", remedy="Seeds are whole numbers from 0 and below 2**63.")
+    return np.asarray(seeds, dtype=np.int64)
 
 
 @torch.no_grad()
@@ -63,9 +69,10 @@ def draw(
     chosen = draw_labels(seeds, generator.classes) if labels is None else np.asarray(labels, dtype=np.int64)
     if len(chosen) != len(latents):
         raise ConfigError(f"{len(chosen)} labels for {len(latents)} seeds", remedy="Give one label for each seed.")
-    if generator.classes and len(chosen) and not 0 <= chosen.min() <= chosen.max() < generator.classes:
+    known = max(generator.classes, 1)
+    if len(chosen) and not 0 <= chosen.min() <= chosen.max() < known:
         raise ConfigError(
-            f"a label is outside 0 to {generator.classes - 1}", remedy=f"The generator has {generator.classes} classes."
+            f"a label is outside 0 to {known - 1}", remedy=f"The generator has {generator.classes or 'no'} classes."
         )
     if not len(latents):
         side = generator.resolution

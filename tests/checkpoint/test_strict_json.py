@@ -69,9 +69,11 @@ def test_what_is_dumped_is_parsed_back(value):
 @given(st.binary(max_size=60) | st.text('{}[]",:\\u0123eE+-.NaIftrue ', max_size=60))
 def test_nothing_but_our_error_escapes(text):
     try:
-        parse_strict_json(text, "x")
-    except CheckpointCorrupt:
-        pass
+        value = parse_strict_json(text, "x")
+    except CheckpointCorrupt as error:
+        assert error.exit_code == 4
+    else:
+        assert parse_strict_json(dump_strict_json(value, "x"), "x") == value
 
 
 @pytest.mark.parametrize("value", [(1, 2), {1: "a"}, float("nan"), {"a": float("inf")}])

@@ -136,10 +136,13 @@ def test_each_picture_is_measured_alone(real):
 
 
 def test_thresholds_are_the_measured_ones():
-    measured = json.loads(RESULTS.read_text())["resolutions"]
-    assert {int(resolution): row["thresholds"] for resolution, row in measured.items()} == {
-        resolution: asdict(limits) for resolution, limits in THRESHOLDS.items()
+    measured = {figure["name"]: figure["value"] for figure in json.loads(RESULTS.read_text())["figures"]}
+    constants = {
+        f"{resolution} px: threshold {name}": value
+        for resolution, limits in THRESHOLDS.items()
+        for name, value in asdict(limits).items()
     }
+    assert {name: value for name, value in measured.items() if "threshold" in name} == constants
     assert tuple(THRESHOLDS) == RESOLUTIONS
 
 

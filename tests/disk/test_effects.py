@@ -55,5 +55,8 @@ def test_remove_takes_files_trees_and_links_but_never_what_a_link_points_to(tmp_
 
 
 def test_folders_are_not_synced_where_they_cannot_be(tmp_path, monkeypatch):
+    missing = tmp_path / "no such folder"
+    with pytest.raises(FileNotFoundError):
+        DISK.sync_folder(missing)
     monkeypatch.setattr("sagan.disk.effects._CAN_SYNC_FOLDERS", False)
-    DISK.sync_folder(tmp_path / "no such folder")
+    DISK.sync_folder(missing)

@@ -98,8 +98,8 @@ def test_a_copied_lock_file_is_not_held(tmp_path):
     with FolderLock(tmp_path / "a"):
         (tmp_path / "b").mkdir()
         (tmp_path / "b" / ".lock").write_bytes((tmp_path / "a" / ".lock").read_bytes())
-        with FolderLock(tmp_path / "b"):
-            pass
+        with FolderLock(tmp_path / "b") as second:
+            assert second.folder == tmp_path / "b"
 
 
 def test_without_kernel_locks_a_file_takes_their_place(tmp_path, monkeypatch):

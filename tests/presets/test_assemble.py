@@ -107,12 +107,3 @@ def test_run_folders():
     assert run_folder(preset("demo", out="here")) == Path("here")
     assert run_of(Path("runs/a/checkpoints/step-00000001")) == Path("runs/a")
     assert run_of(Path("runs/a")) == Path("runs/a")
-
-
-@pytest.mark.parametrize("data", ["emblems", "photos", "photos.zip", "v1.5", ".", "/", "a b/ü.parquet", "~/x"])
-def test_training_writes_where_the_record_was_looked_for(data):
-    from sagan.workflows.run_folder import default_path
-
-    Path("v1.5").mkdir()
-    for config in (preset("demo", data=data), build({"data": data}), preset("demo", data=data, out="here")):
-        assert run_folder(config) == default_path(config)

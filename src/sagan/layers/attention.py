@@ -6,8 +6,9 @@ values are max-pooled 2x2, values have C/2 channels, and the 1x1 convolutions ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from sagan.errors import ConfigError
 from sagan.layers.attention_core import Core, attend, attention_rows
 from sagan.layers.parts import Parts, default_parts
+
+Result = TypeVar("Result")
 
 
 class SelfAttention2d(nn.Module):
@@ -96,6 +99,26 @@ def attention_layers(network: nn.Module, prefix: str) -> dict[str, SelfAttention
     """
     layers = getattr(network, "attention", {})
     return {f"{prefix}.attention@{size}": layer for size, layer in layers.items()}
+
+
+@torch.no_grad()
+def record_inputs(layers: Mapping[str, SelfAttention2d], run: Callable[[], Result]) -> tuple[dict[str, Tensor], Result]:
+    """Call `run`, a pass through the layers' network, and keep what went into each layer.
+
+    Returns (inputs by name, what `run` returned). An attention map is then `layer.weights(inputs[name])`: the forward
+    pass itself stays on the fused path.
+    """
+    inputs: dict[str, Tensor] = {}
+    handles = [
+        layer.register_forward_pre_hook(lambda _, arguments, name=name: inputs.update({name: arguments[0]}))
+        for name, layer in layers.items()
+    ]
+    try:
+        result = run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return inputs, result
 
 
 @contextmanager

@@ -11,17 +11,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sagan.layers.parts import Norm, Parts
-from sagan.layers.resample import convolve_and_halve, double, halve
+from sagan.layers.resample import convolve_and_halve, double, double_and_convolve, halve
 
 MERGED_UP_TO = 256  # channels: wider kernels cost more to spread than the smaller map saves
 
 
-def halved(conv: nn.Module, x: Tensor) -> Tensor:
+def halved(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """halve(conv(x)) for a 3x3 convolution, in one go where that is cheaper."""
-    weight: Tensor = conv.weight  # type: ignore[assignment]
-    if weight.shape[0] > MERGED_UP_TO:
-        return halve(F.conv2d(x, weight, conv.bias, padding=1))  # type: ignore[arg-type]
-    return convolve_and_halve(x, weight, conv.bias)  # type: ignore[arg-type]
+    merge = conv.out_channels <= MERGED_UP_TO
+    return convolve_and_halve(x, conv.weight, conv.bias) if merge else halve(conv(x))
+
+
+def from_doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """conv(double(x)) for a 3x3 convolution, in one go where that is cheaper."""
+    merge = conv.in_channels <= MERGED_UP_TO
+    return double_and_convolve(x, conv.weight, conv.bias) if merge else conv(double(x))
 
 
 class UpBlock(nn.Module):
@@ -34,7 +38,7 @@ class UpBlock(nn.Module):
         self.skip = parts.conv(c_in, c_out, 1)
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        h = self.conv1(double(F.relu(self.norm1(x, labels))))
+        h = from_doubled(self.conv1, F.relu(self.norm1(x, labels)))
         h = self.conv2(F.relu(self.norm2(h, labels)))
         return h + double(self.skip(x))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from sagan.layers.norm import BatchNorm2d
 from sagan.layers.spectral import spectral_norm
 
 Norm = Callable[[int], nn.Module]
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 @dataclass(frozen=True)
@@ -30,21 +32,21 @@ class Parts:
     generator: torch.Generator
     spectral: bool
 
-    def conv(self, c_in: int, c_out: int, size: int, *, bias: bool = True) -> nn.Module:
+    def conv(self, c_in: int, c_out: int, size: int, *, bias: bool = True) -> nn.Conv2d:
         """A convolution that keeps the map's size: (B, c_in, H, W) -> (B, c_out, H, W); its bias starts at zero."""
         return self._finish(skip_init(nn.Conv2d, c_in, c_out, size, padding=size // 2, bias=bias))
 
-    def linear(self, c_in: int, c_out: int) -> nn.Module:
+    def linear(self, c_in: int, c_out: int) -> nn.Linear:
         """(B, c_in) -> (B, c_out); its bias starts at zero."""
         return self._finish(skip_init(nn.Linear, c_in, c_out))
 
-    def embedding(self, classes: int, channels: int) -> nn.Module:
+    def embedding(self, classes: int, channels: int) -> nn.Embedding:
         """(B,) int64 labels -> (B, channels)."""
         return self._finish(skip_init(nn.Embedding, classes, channels))
 
-    def _finish(self, module: nn.Module) -> nn.Module:
+    def _finish(self, module: Layer) -> Layer:
         with torch.no_grad():
-            self.init(module.weight, self.generator)  # type: ignore[arg-type]
+            self.init(module.weight, self.generator)
             if getattr(module, "bias", None) is not None:
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         return spectral_norm(module, generator=self.generator) if self.spectral else module

@@ -1,7 +1,10 @@
-"""A 3x3 convolution and the averaging of 2x2 positions after it, as one strided 4x4 convolution: the same numbers to
-rounding, 2.25 times fewer multiplications, and no full-size map in between.
+"""A 3x3 convolution next to a change of size, merged into one strided 4x4 convolution: the same numbers to rounding, 2.25
+times fewer multiplications, and no full-size map in between.
 
-conv3x3 then mean over 2x2  ==  conv4x4 with stride 2 and the kernel  K4 = (K shifted to the four corners, added) / 4
+    K4 = the 3x3 kernel placed at the four corners of a 4x4 one, added up
+
+    conv3x3, then mean over 2x2         ==  conv4x4 with stride 2 and the kernel K4 / 4
+    nearest upsampling, then conv3x3    ==  transposed conv4x4 with stride 2 and the kernel K4 of the flipped K
 """
 
 from __future__ import annotations
@@ -30,3 +33,8 @@ def spread_kernel(kernel: Tensor) -> Tensor:
 def convolve_and_halve(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
     """halve(conv2d(x, kernel, bias, padding=1)) for a 3x3 kernel and even H and W."""
     return F.conv2d(x, spread_kernel(kernel) / 4, bias, stride=2, padding=1)
+
+
+def double_and_convolve(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    """conv2d(double(x), kernel, bias, padding=1) for a 3x3 kernel."""
+    return F.conv_transpose2d(x, spread_kernel(kernel.flip(2, 3)).transpose(0, 1), bias, stride=2, padding=1)

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sagan.layers.precision import full_precision
+
+Module = TypeVar("Module", bound=nn.Module)
 
 WARM_UP = 15  # iterations at construction: one alone would leave a fresh weight's norm well above 1
 
@@ -71,13 +74,14 @@ class SpectralNorm(nn.Module):
                 self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps))
 
 
-def spectral_norm(module: nn.Module, *, generator: torch.Generator | None = None) -> nn.Module:
+def spectral_norm(module: Module, *, generator: torch.Generator | None = None) -> Module:
     """Normalise `module.weight` and return the module. Initialise the weight before: later, write to the original."""
     transposed = isinstance(module, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d))
     weight = module.weight
     assert isinstance(weight, Tensor)
     normaliser = SpectralNorm(weight.detach(), dim=1 if transposed else 0, generator=generator)
-    return parametrize.register_parametrization(module, "weight", normaliser, unsafe=True)
+    parametrize.register_parametrization(module, "weight", normaliser, unsafe=True)
+    return module
 
 
 def normalisers(network: nn.Module) -> Iterator[tuple[SpectralNorm, Tensor]]:

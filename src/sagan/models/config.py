@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 
 from sagan.errors import ConfigError
+from sagan.models.architecture import discriminator_sizes, generator_sizes
 from sagan.records import Record, option
 
 # resolution -> (generator width, discriminator width, attention at): the published sizes (SNGAN Table 4, StudioGAN's 64,
@@ -64,8 +65,8 @@ class ModelConfig(Record):
         for name, value in chosen.items():
             object.__setattr__(self, name, value)  # frozen for everybody else: the record is complete once made
         for name, places in (("g_attn", self.g_attn or ()), ("d_attn", self.d_attn or ())):
-            low, high = (8, self.resolution) if name == "g_attn" else (4, self.resolution // 2)
-            possible = [2**k for k in range(2, 8) if low <= 2**k <= high]
+            sizes = generator_sizes if name == "g_attn" else discriminator_sizes
+            possible = sorted(set(sizes(self.resolution)))
             for place in places:
                 if place not in possible:
                     raise ConfigError(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sagan.layers.attention import SelfAttention2d, attention_layers
+from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
 from sagan.randomness import Stream, normal
 from sagan.training.game import Game
 
@@ -38,16 +38,7 @@ def observe_attention(game: Game, pixels: Tensor, labels: Tensor) -> dict[str, f
 
 
 def _observe(layers: Mapping[str, SelfAttention2d], run: Callable[[], object]) -> dict[str, float]:
-    inputs: dict[str, Tensor] = {}
-    handles = [
-        layer.register_forward_pre_hook(lambda _, arguments, name=name: inputs.update({name: arguments[0]}))
-        for name, layer in layers.items()
-    ]
-    try:
-        run()
-    finally:
-        for handle in handles:
-            handle.remove()
+    inputs, _ = record_inputs(layers, run)
     return {
         f"attention/{name}/{what}": value
         for name, layer in layers.items()
@@ -55,6 +46,7 @@ def _observe(layers: Mapping[str, SelfAttention2d], run: Callable[[], object]) -
     }
 
 
+@torch.no_grad()
 def measure(layer: SelfAttention2d, x: Tensor) -> dict[str, float]:
     """The four numbers of one layer at one input x: (B, C, H, W)."""
     height, width = x.shape[-2:]

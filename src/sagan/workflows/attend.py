@@ -11,16 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from sagan.data.decode import decode, strict_pillow
 from sagan.data.faults import Fault
 from sagan.data.resize import make_square
 from sagan.disk import disk_errors, read_whole, write_atomic
 from sagan.errors import ConfigError, DataError
-from sagan.layers.attention import SelfAttention2d, attention_layers
+from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
 from sagan.models.discriminator import Discriminator
-from sagan.runtime import choose_runtime
+from sagan.models.generator import Generator
+from sagan.runtime import Runtime, choose_runtime
 from sagan.sampling import draw_labels, draw_latents, to_pixels
 from sagan.visualise.attention import render_attention, stack
 from sagan.visualise.points import pick_points, pixel_of, position_of
@@ -50,42 +51,20 @@ class AttendResult:
 
 
 def attention_weights(
-    network: nn.Module,
-    run: Tensor | tuple[Tensor, Tensor | None],
-    labels: Tensor | None = None,
-    *,
-    prefix: str = "G",
+    network: Generator | Discriminator, inputs: Tensor, labels: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """All attention maps of a network for a batch: layer name -> (B, H, W, h, w) in float32; each row sums to one.
+    """All attention maps of a network for a batch: layer name -> (B, H, W, h, w) in float32.
 
-    network: a generator or discriminator in eval mode.  run: latents (B, z) or pictures (B, 3, R, R), or (that, labels).
-    labels: (B,) int64 when the network has classes.  prefix: first part of the layers' names, "G" or "D".
-    The first map axes are the query's row and column, the last two the key's. Raises ConfigError in train mode.
+    network: a generator or a discriminator in eval mode.  inputs: latents (B, z) for the one, pictures (B, 3, R, R) in
+    [-1, 1] for the other.  labels: (B,) int64 when the network has classes.
+    The first two map axes are the query's row and column, the last two the key's; each row sums to one over the keys.
+    Raises ConfigError in train mode.
     """
     if network.training:
         raise ConfigError("the network is in training mode", remedy="Call eval() first: batch statistics would differ.")
-    first, labels = run if isinstance(run, tuple) else (run, labels)
-    layers = attention_layers(network, prefix)
-    inputs, _ = _record(network, layers, first, labels)
-    return {name: layer.weights(inputs[name]) for name, layer in layers.items()}
-
-
-@torch.no_grad()
-def _record(
-    network: nn.Module, layers: Mapping[str, SelfAttention2d], first: Tensor, labels: Tensor | None
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Run a network once; what went into each layer, and what came out at the end."""
-    inputs: dict[str, Tensor] = {}
-    handles = [
-        layer.register_forward_pre_hook(lambda _, arguments, name=name: inputs.update({name: arguments[0]}))
-        for name, layer in layers.items()
-    ]
-    try:
-        output: Tensor = network(first, labels)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return inputs, output
+    layers = attention_layers(network, "G" if isinstance(network, Generator) else "D")
+    seen, _ = record_inputs(layers, lambda: network(inputs, labels))
+    return {name: layer.weights(seen[name]) for name, layer in layers.items()}
 
 
 def attend(
@@ -99,6 +78,7 @@ def attend(
     image: Path | None = None,
     out: Path | None = None,
     device: str = "auto",
+    runtime: Runtime | None = None,
 ) -> AttendResult:
     """Draw the attention figure of a generated picture, or of a real one through the discriminator.
 
@@ -106,8 +86,15 @@ def attend(
     at: query points in pixels; None lets `visualise.points.pick_points` choose `points` of them for each layer.
     layers: names such as G.attention@16; None means all of G, or of D for an image.  image: a real picture, for D.
     out: the PNG file; beside it an npz file with the same name holds the arrays.
+    device: where to compute.  runtime: instead of a device, one that was chosen already.
     """
-    opened, discriminator = open_both(source, runtime=choose_runtime(device))
+    target = out or Path("attention.png")
+    arrays = target.with_suffix(".npz")
+    if arrays == target:
+        raise ConfigError(
+            "the figure is a PNG file", where=target, remedy="Name it so: the arrays go beside it as npz."
+        )
+    opened, discriminator = open_both(source, runtime=runtime or choose_runtime(device))
     if image is None:
         picture, found = of_generated(opened, seed, label, at, points, layers)
         named = [f"{opened.classes[_label(opened, label, seed)]}"] if opened.classes else []
@@ -121,9 +108,7 @@ def attend(
             )
         picture, found = of_real(opened, discriminator, image, label, at, points, layers)
         subject = image.name
-    target = out or Path("attention.png")
     write_atomic(target, png(figure(picture, found, subject)))
-    arrays = target.with_suffix(".npz")
     write_atomic(arrays, _npz(picture, found))
     lines = [f"{entry.layer}: gamma {entry.gamma:+.4f}, points {_words(entry.points)}" for entry in found]
     return AttendResult([target, arrays], lines)
@@ -147,9 +132,10 @@ def of_generated(
     generator = opened.generator
     device = next(generator.parameters()).device
     latents = torch.from_numpy(draw_latents([seed], generator.z_dim)).to(device)
-    labels = torch.tensor([_label(opened, label, seed)], device=device) if opened.classes else None
+    number = _label(opened, label, seed)
+    labels = torch.tensor([number], device=device) if opened.classes else None
     layers = _choose(attention_layers(generator, "G"), names)
-    inputs, output = _record(generator, layers, latents, labels)
+    inputs, output = record_inputs(layers, lambda: generator(latents, labels))
     picture = to_pixels(output)[0]
     return picture, [_look(name, layer, inputs[name], at, points, len(picture)) for name, layer in layers.items()]
 
@@ -166,10 +152,11 @@ def of_real(
     """A real picture, made square as in training, and the attention of the discriminator's layers on it."""
     picture = _read_image(image, opened.generator.resolution)
     device = next(discriminator.parameters()).device
-    signal = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
-    labels = torch.tensor([_label(opened, label, 0)], device=device) if opened.classes else None
+    signal = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
+    number = _label(opened, label, 0)
+    labels = torch.tensor([number], device=device) if opened.classes else None
     layers = _choose(attention_layers(discriminator, "D"), names)
-    inputs, _ = _record(discriminator, layers, signal, labels)
+    inputs, _ = record_inputs(layers, lambda: discriminator(signal, labels))
     return picture, [_look(name, layer, inputs[name], at, points, len(picture)) for name, layer in layers.items()]
 
 

@@ -47,7 +47,8 @@ def open_run(path: str | Path) -> OpenRun:
     folder = RunFolder(Path(path))
     config = folder.read_record()
     if config is None:
-        raise CheckpointMissing("this is not the folder of a run", where=path, remedy="It would hold a run.toml.")
+        what = "this is not the folder of a run" if folder.path.is_dir() else "there is no such file or folder"
+        raise CheckpointMissing(what, where=path, remedy="The folder of a run holds a run.toml.")
     checkpoint, warnings = newest(folder.path)
     if checkpoint is None:
         remedy = "All of its checkpoints are damaged." if warnings else "Train it a little longer."

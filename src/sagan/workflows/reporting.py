@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sagan.checkpoint.retention import read_best
 from sagan.config import RunConfig, flatten, to_toml
 from sagan.disk import write_atomic
 from sagan.errors import CheckpointError
+from sagan.runtime import Runtime
 from sagan.training.reporting import read_log
 from sagan.visualise.curves import render_curves
 from sagan.visualise.report import ReportFacts, render_report
@@ -48,7 +51,9 @@ def write_report(folder: RunFolder) -> Path:
         write_picture(folder.curves, render_curves(rows))
     caption = ""
     if config.model.g_attn:
-        lines = attend(folder.path, out=folder.attention, device="cpu").lines
+        # Not `choose_runtime`: it would set the number of threads anew in the middle of training, and with it the bits.
+        runtime = Runtime(torch.device("cpu"), torch.get_num_threads())
+        lines = attend(folder.path, out=folder.attention, runtime=runtime).lines
         caption = "Where the generator looked while it drew seed 0. " + "; ".join(lines)
     page = render_report(report_facts(folder, config, rows, caption))
     write_atomic(folder.report, page.encode("utf-8"))

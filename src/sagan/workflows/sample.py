@@ -51,8 +51,8 @@ def sample(
     """Draw pictures and write them.
 
     source: a run, a checkpoint or a generator file.  n: how many, seeds 0 to n-1; `seeds` such as '0-63' or '3,7,20-29'
-    names them instead.  classes: names or numbers, 'cat,dog'; pictures are shared out among them in order, a grid gets
-    one row each.  trunc: latents beyond this bound are drawn again; 0 for none.
+    names them instead.  classes: names or numbers, 'cat,dog', or 'all'; pictures are shared out among them in order, a
+    grid gets one row each.  trunc: latents beyond this bound are drawn again; 0 for none.
     out: a PNG file for a grid, a folder for single PNGs, an npz file for arrays (pictures, seeds, labels).
     Raises ConfigError, CheckpointError's children, ResourceError.
     """
@@ -105,9 +105,10 @@ def _labels(seeds: Sequence[int], words: str | None, names: Sequence[str]) -> ND
         return draw_labels(seeds, len(names))
     if not names:
         raise ConfigError("this generator has no classes", remedy="Leave out --classes.")
-    chosen = [class_number(word.strip(), names) for word in words.strip("[]").split(",")]
+    everything = words == "all" and "all" not in names
+    chosen = range(len(names)) if everything else [class_number(w.strip(), names) for w in words.strip("[]").split(",")]
     places = np.arange(len(seeds)) * len(chosen) // len(seeds)
-    return np.asarray(chosen, dtype=np.int64)[places]
+    return np.asarray(list(chosen), dtype=np.int64)[places]
 
 
 def _grid(
@@ -116,9 +117,9 @@ def _grid(
     """Near square; with classes asked for, one row each where they share out evenly."""
     columns = max(1, round(len(pictures) ** 0.5))
     present = list(dict.fromkeys(labels.tolist()))
-    counts = {label: int((labels == label).sum()) for label in present}
-    if by_class and len(set(counts.values())) == 1:
-        return render_grid(pictures, counts[present[0]], row_names=[names[label] for label in present])
+    share = len(pictures) // len(present)
+    if by_class and np.array_equal(labels, np.repeat(present, share)):
+        return render_grid(pictures, share, row_names=[names[label] for label in present])
     return render_grid(pictures, columns)
 
 

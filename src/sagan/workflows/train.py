@@ -11,7 +11,7 @@ from sagan.data.batches import Batches
 from sagan.data.images import ImageSet, open_images
 from sagan.disk import FolderLock, cut_log, ensure_folder
 from sagan.errors import Interrupted
-from sagan.presets import run_folder
+from sagan.presets import run_folder, run_of
 from sagan.runtime import Runtime, choose_runtime, environment
 from sagan.training.game import Game, new_game
 from sagan.training.loop import Length, length_of, run_loop
@@ -47,7 +47,8 @@ def train(config: RunConfig, *, resume: str = "auto", override: bool = False, wa
     folder = RunFolder(run_folder(config))
     with FolderLock(folder.path), StopSignals() as stop:
         sweep(folder.path)
-        check_record(folder.read_record(), config, folder, override=override, watch=watch)
+        for stored in _records_to_agree_with(folder, resume):
+            check_record(stored.read_record(), config, stored, override=override, watch=watch)
         checkpoint = find_checkpoint(folder, resume, watch)
         images = open_images(
             config.data, config.model.resolution, note=lambda text: watch(Note(text)), threads=runtime.threads
@@ -70,6 +71,12 @@ def train(config: RunConfig, *, resume: str = "auto", override: bool = False, wa
             )
     grids = folder.grids()
     return TrainResult(folder.path, game.step, game.images, seconds, grids[-1] if grids else None, folder.report)
+
+
+def _records_to_agree_with(folder: RunFolder, resume: str) -> list[RunFolder]:
+    """The run of this folder and, when going on from another one, that run too: its counters mean what its record says."""
+    source = folder.path if resume in ("auto", "off") else run_of(Path(resume))
+    return [folder] if source.resolve() == folder.path.resolve() else [folder, RunFolder(source)]
 
 
 def _batches(config: RunConfig, images: ImageSet, position: int) -> Batches:

@@ -1,0 +1,114 @@
+"""Networks from records: the published parameter counts to the unit, and seeds."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sagan.layers.norm import BatchNorm2d
+from sagan.layers.parts import Parts
+from sagan.layers.spectral import normalisers
+from sagan.models import build
+from sagan.models.build import build_discriminator, build_generator, parameter_count
+from sagan.models.config import ModelConfig
+
+SMALL = ModelConfig(resolution=16, g_ch=8, d_ch=8, z_dim=6)
+BUILDERS = pytest.mark.parametrize("builder", [build_generator, build_discriminator])
+
+
+def same(first: nn.Module, second: nn.Module) -> bool:
+    ours, theirs = first.state_dict(), second.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+# (record, classes, generator, discriminator): spec 2.2 to 2.4, most of them logged by StudioGAN
+COUNTS = [
+    ({"resolution": 128, "g_attn": 0, "d_attn": 0}, 1000, 41_996_931, 39_443_137),
+    ({"resolution": 128}, 1000, 42_017_412, 39_448_258),
+    ({"resolution": 128, "g_attn": 32, "d_attn": 32}, 1000, 42_078_852, 39_463_618),
+    ({"resolution": 128}, 0, 32_171_268, 38_424_258),
+    ({"resolution": 128}, 10, 32_259_972, 38_434_498),
+    ({"resolution": 128}, 100, 33_147_012, 38_526_658),
+    ({"resolution": 64}, 100, 12_811_396, 19_650_242),
+    ({"resolution": 64}, 200, 13_387_396, 19_752_642),
+    ({"resolution": 32}, 10, 4_386_308, 1_075_586),
+    ({"resolution": 32}, 0, 4_358_660, 1_074_306),
+    ({"resolution": 32, "g_attn": 0, "d_attn": 0}, 10, 4_304_387, 1_055_105),
+    ({"resolution": 32, "g_attn": 0, "d_attn": 0}, 0, 4_276_739, 1_053_825),
+    ({"resolution": 32, "g_attn": 0, "d_attn": 0, "g_ch": 128, "g_sn": False, "d_sn": False}, 0, 1_204_483, 1_053_825),
+]
+
+
+@pytest.mark.parametrize(("record", "classes", "generator", "discriminator"), COUNTS)
+def test_parameter_counts_are_the_published_ones(record, classes, generator, discriminator, monkeypatch):
+    """Weights are made but neither drawn nor normalised, which changes no count and saves seconds."""
+    monkeypatch.setattr(build, "_parts", lambda model, **_: Parts(lambda weight, _: weight, torch.Generator(), False))
+    model = ModelConfig(**record)
+    counts = [parameter_count(builder(model, classes)) for builder in (build_generator, build_discriminator)]
+    assert counts == [generator, discriminator]
+
+
+def test_normalisation_adds_no_parameters():
+    plain = ModelConfig(**SMALL.model_dump() | {"g_sn": False, "d_sn": False})
+    for builder in (build_generator, build_discriminator):
+        assert parameter_count(builder(SMALL, 3)) == parameter_count(builder(plain, 3))
+        assert list(normalisers(builder(plain, 3))) == []
+
+
+@BUILDERS
+def test_every_weight_is_normalised_and_no_class_table_is(builder):
+    """Spectral normalisation on all layers (SAGAN section 4), but not on the norms' tables (spec 2.6)."""
+    network = builder(SMALL, 3)
+    normed = {weight.data_ptr() for _, weight in normalisers(network)}
+    for name, parameter in network.named_parameters():
+        free = parameter.dim() < 2 or name.endswith((".gain", ".bias"))
+        assert (parameter.data_ptr() in normed) is not free, name
+
+
+@BUILDERS
+def test_the_global_random_state_neither_matters_nor_moves(builder):
+    torch.manual_seed(1)
+    first = builder(SMALL, 3, seed=4)
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    second = builder(SMALL, 3, seed=4)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same(first, second)
+
+
+@BUILDERS
+def test_another_seed_gives_other_weights_everywhere(builder):
+    first, second = (dict(builder(SMALL, 3, seed=seed).named_parameters()) for seed in (4, 5))
+    for name, parameter in first.items():
+        if name.endswith("original"):
+            assert not torch.equal(parameter, second[name]), name
+
+
+@BUILDERS
+def test_the_largest_seed_works(builder):
+    assert not same(builder(SMALL, seed=2**63 - 1), builder(SMALL, seed=0))
+
+
+def test_the_two_networks_of_a_seed_share_no_numbers():
+    """Nor do those of neighbouring seeds: the first layers would otherwise start alike."""
+    drawn = [
+        next(normalisers(builder(SMALL, seed=seed)))[1].detach().flatten()[:20]
+        for seed in (0, 1, 2)
+        for builder in (build_generator, build_discriminator)
+    ]
+    signs = {tuple((values > 0).tolist()) for values in drawn}
+    assert len(signs) == 6
+
+
+def test_the_record_reaches_the_layers():
+    model = ModelConfig(**SMALL.model_dump() | {"bn_group": 5, "init": "orthogonal"})
+    generator = build_generator(model, 3)
+    norms = [module for module in generator.modules() if isinstance(module, BatchNorm2d)]
+    assert [norm.classes for norm in norms] == [3, 3, 3, 3, 0]  # the last one is unconditional (spec 2.1)
+    assert {norm.group for norm in norms} == {5}
+    for network in (generator, build_discriminator(model, 3)):
+        for _, weight in normalisers(network):
+            matrix = weight.detach().flatten(1)
+            gram = matrix @ matrix.mT if len(matrix) <= matrix.shape[1] else matrix.mT @ matrix
+            torch.testing.assert_close(gram, torch.eye(len(gram)), rtol=0, atol=1e-5)
