@@ -14,8 +14,8 @@ import subprocess
 import sys
 
 import torch
-
 from results_file import Figure, write_result
+
 from sagan.layers.attention_core import Core, attend
 from sagan.runtime import choose_runtime
 

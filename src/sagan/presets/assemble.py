@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sagan.config import RunConfig, build, flatten, from_toml, option_classes, read_toml, toml_origin
-from sagan.errors import CheckpointMissing
+from sagan.config import RunConfig, build, flatten, from_toml, read_toml, toml_origin
+from sagan.errors import CheckpointMissing, ConfigError
 from sagan.presets.registry import find_preset
 
 DEFAULT_PRESET = "sagan-32-small"  # for somebody's pictures, the same on every machine so that the same words resume
@@ -70,8 +70,9 @@ def _default_preset(options: Mapping[str, Any]) -> str:
 
 
 def _continued(stored: RunConfig, fresh: RunConfig, said: Mapping[str, Any]) -> RunConfig:
-    """The stored record with what was said now; `fresh` if that has another structure, for training to refuse."""
-    before, after, classes = flatten(stored), flatten(fresh), option_classes()
-    if any(classes[name] == "structural" and before[name] != after[name] for name in said):
+    """The stored record with what was said now. If that is another structure, training refuses it and names just that."""
+    before, after = flatten(stored), flatten(fresh)
+    try:
+        return build({**before, **{name: said[name] if name == "out" else after[name] for name in said}})
+    except ConfigError:  # what was said does not go with the stored sizes, so it is another structure in any case
         return fresh
-    return build({**before, **{name: said[name] if name == "out" else after[name] for name in said}})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,19 @@ class RunFolder:
         text = to_toml(config).encode()
         if not self.record.exists() or self.record.read_bytes() != text:
             write_atomic(self.record, text)
+
+
+@contextmanager
+def kept_if_used(path: Path) -> Iterator[None]:
+    """Inside, a run may fail before it has begun: a folder made here that holds nothing but its lock goes away again."""
+    was_there = path.exists()
+    try:
+        yield
+    finally:
+        if not was_there and path.is_dir() and [entry.name for entry in path.iterdir()] in ([], [".lock"]):
+            with suppress(OSError):
+                (path / ".lock").unlink(missing_ok=True)
+                path.rmdir()
 
 
 def write_json(path: Path, value: Any) -> None:

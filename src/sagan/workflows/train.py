@@ -20,7 +20,7 @@ from sagan.training.stopping import StopSignals
 from sagan.workflows.chores import Scene, chores_of, publish_checkpoint, real_grid, show
 from sagan.workflows.estimate import duration, estimate
 from sagan.workflows.resuming import check_record, find_checkpoint, go_on
-from sagan.workflows.run_folder import RunFolder, data_facts, write_json, write_picture
+from sagan.workflows.run_folder import RunFolder, data_facts, kept_if_used, write_json, write_picture
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def train(config: RunConfig, *, resume: str = "auto", override: bool = False, wa
     """
     runtime = choose_runtime(config.output.device, config.output.threads)
     folder = RunFolder(run_folder(config))
-    with FolderLock(folder.path), StopSignals() as stop:
+    with kept_if_used(folder.path), FolderLock(folder.path), StopSignals() as stop:
         sweep(folder.path)
         for stored in _records_to_agree_with(folder, resume):
             check_record(stored.read_record(), config, stored, override=override, watch=watch)

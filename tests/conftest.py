@@ -1,0 +1,75 @@
+"""A small set of pictures and a small trained run, made once a session; whoever changes a run takes a copy of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SMALL = dict(
+    resolution=16, z_dim=12, g_ch=16, d_ch=16, batch_size=8, n_dis=2, ema=0.9, ema_start=2, beta1=0.5,
+    mirror=True, precision="fp32", threads=1, device="cpu",
+)  # fmt: skip
+
+
+def write_pictures(folder: Path, count: int = 20) -> Path:
+    """Two classes of noisy pictures of unequal sides: an epoch of 20 is no whole number of batches."""
+    random = np.random.default_rng(5)
+    for number in range(count):
+        path = folder / ("boats" if number % 2 else "barns") / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (18 + number, 21, 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder with two class folders of PNG files."""
+    return write_pictures(tmp_path_factory.mktemp("pictures") / "photos")
+
+
+@pytest.fixture
+def own_photos(tmp_path):
+    """The same pictures, for a test that changes them."""
+    return write_pictures(tmp_path / "own-photos")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """tiny(data, out, **options): the record of a run that takes a second."""
+    from sagan.presets import preset
+
+    def make(data, out, **options):
+        return preset("sagan-32-small", **{**SMALL, "data": str(data), "out": str(out), **options})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, tiny, photos):
+    """A run of 5 steps with checkpoints 2 (kept: the newest two), 4 and 5. Read only."""
+    from sagan.workflows.train import train
+
+    out = tmp_path_factory.mktemp("runs") / "photos-tiny"
+    train(tiny(photos, out, steps=5, log_every=1, sample_every=2, save_every=2))
+    return out
+
+
+@pytest.fixture
+def own_run(trained, tmp_path):
+    """A copy of that run, for a test that changes it."""
+    return Path(shutil.copytree(trained, tmp_path / "own-run"))
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """contents(folder): every file below it with its bytes."""
+
+    def read(folder):
+        folder = Path(folder)
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    return read

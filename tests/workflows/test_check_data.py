@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from sagan.cli.main import main
+from sagan.data.config import DataConfig
+from sagan.errors import DataError
+from sagan.workflows.check_data import check_data
+
+
+def test_a_good_set(photos, tmp_path):
+    out = tmp_path / "preview.png"
+    result = check_data(DataConfig(data=str(photos)), 16, out)
+    rows = dict(result.rows)
+    assert result.usable and result.exit_code == 0 and result.bad == []
+    assert rows["set"] == "photos" and rows["pictures"] == "20 usable of 20"
+    assert rows["classes"] == "2: barns (10), boats (10)"
+    assert rows["modes"] == "RGB (20)"
+    assert rows["sizes"].startswith("21x18 (1)") and rows["sizes"].endswith("and 12 more")
+    assert result.preview == out
+    with Image.open(out) as preview:
+        assert min(preview.size) > 64
+
+
+def test_bad_files_are_listed_with_reasons_and_duplicates_counted(own_photos, tmp_path):
+    (own_photos / "barns" / "broken.png").write_bytes(b"\x89PNG no")
+    shutil.copy(own_photos / "barns" / "00.png", own_photos / "boats" / "again.png")
+    result = check_data(DataConfig(data=str(own_photos), max_bad=0.5), 16, tmp_path / "p.png")
+    rows = dict(result.rows)
+    assert result.usable and rows["pictures"] == "21 usable of 22" and rows["left out"] == "1"
+    assert rows["duplicates"] == "1 groups, 1 of them across classes"
+    (line,) = result.bad
+    assert line.startswith("barns/broken.png: ") and line.endswith("]")
+
+
+def test_a_set_with_too_many_bad_files_ends_with_code_3(own_photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for path in (own_photos / "boats").iterdir():
+        path.write_bytes(b"broken")
+    result = check_data(DataConfig(data=str(own_photos)), 16)
+    assert not result.usable and result.exit_code == 3 and len(result.bad) == 10
+    assert main(["data", "check", str(own_photos), "--resolution", "16"]) == 3
+    assert "boats/01.png" in capsys.readouterr().err
+
+
+def test_nothing_to_look_at(tmp_path):
+    with pytest.raises(DataError, match="does not exist") as info:
+        check_data(DataConfig(data=str(tmp_path / "none")), 16)
+    assert info.value.exit_code == 3
+
+
+def test_the_preview_has_a_name_when_nobody_gives_one(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", str(photos)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["data-check.png"]
+    assert "data-check.png" in capsys.readouterr().out

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+
+from sagan.checkpoint.retention import write_best
+from sagan.workflows.reporting import latest_values, report_facts, spread, verdict, write_report
+from sagan.workflows.run_folder import RunFolder
+
+
+def pictures_of(page):
+    return [base64.b64decode(found) for found in re.findall(r'src="data:image/png;base64,([^"]+)"', page)]
+
+
+def test_the_page_holds_record_curves_grids_and_figure_and_loads_nothing(trained):
+    page = (trained / "report.html").read_text(encoding="utf-8")
+    shown = pictures_of(page)
+    for name in ("curves.png", "attention.png", "samples/reals.png"):
+        assert (trained / name).read_bytes() in shown, name
+    for step in (0, 2, 4, 5):
+        assert (trained / "samples" / f"step-{step:08d}.png").read_bytes() in shown
+    assert not re.search(r"https?:|<script|<link|url\(", page)
+    assert "Content-Security-Policy" in page and "default-src 'none'" in page
+    for words in ("photos-tiny", "g_ch = 16", "barns, boats", "G.attention@8", "5 steps and 80 pictures in"):
+        assert words in page, words
+
+
+def test_a_report_is_made_anew_from_the_folder_alone(own_run):
+    for name in ("report.html", "curves.png", "attention.png", "attention.npz"):
+        (own_run / name).unlink()
+    assert write_report(RunFolder(own_run)) == own_run / "report.html"
+    assert all((own_run / name).stat().st_size > 0 for name in ("report.html", "curves.png", "attention.png"))
+
+
+def test_facts_of_a_run_just_begun(own_run):
+    folder = RunFolder(own_run)
+    facts = report_facts(folder, folder.read_record(), [], "")
+    assert facts.verdict == "The run has just begun." and facts.log == []
+    assert any(line.endswith("--steps 1000") for line in facts.next_commands)
+
+
+def test_what_a_run_should_do_next(own_run):
+    folder = RunFolder(own_run)
+    commands = report_facts(
+        folder, folder.read_record(), [{"step": 5.0, "images": 80.0, "seconds": 2.0}], ""
+    ).next_commands
+    assert commands[2] == f"sagan train --resume {own_run} --steps 10"
+
+
+BASE = {"step": 1200.0, "images": 76800.0, "seconds": 600.0}
+
+
+@pytest.mark.parametrize(
+    ("more", "present", "absent"),
+    [
+        ({}, ["1,200 steps and 76,800 pictures in 10 min."], ["Attention", "emblems", "ahead"]),
+        ({"attention/G@8/gamma": 0.0, "attention/D@8/gamma": -5e-4}, ["Attention is not in use yet"], ["is in use."]),
+        ({"attention/G@8/gamma": 0.0, "attention/D@8/gamma": -0.02}, ["Attention is in use."], ["not in use"]),
+        ({"logit/real": 5.0, "logit/fake": -4.0}, ["far ahead", "--d-lr"], []),
+        ({"logit/real": 4.0, "logit/fake": -4.0}, [], ["far ahead"]),
+        ({"score/structure": 0.625}, ["62% of the drawn emblems"], ["best checkpoint"]),
+    ],
+)
+def test_the_verdict(tmp_path, more, present, absent):
+    words = verdict(RunFolder(tmp_path), BASE | more)
+    assert all(part in words for part in present) and not any(part in words for part in absent)
+
+
+def test_the_verdict_names_a_better_checkpoint(tmp_path):
+    write_best(tmp_path, 900, 0.75, "protocol")
+    assert "The best checkpoint is that of step 900 (75%)." in verdict(
+        RunFolder(tmp_path), BASE | {"score/structure": 0.5}
+    )
+
+
+def test_the_last_value_of_every_name():
+    rows = [{"step": 1, "a": 1.0, "b": 5.0}, {"step": 2, "a": 2.0}]
+    assert latest_values(rows) == {"step": 2, "a": 2.0, "b": 5.0}
+
+
+def test_grids_are_spread_evenly():
+    paths = [Path(str(number)) for number in range(25)]
+    assert spread(paths, 30) == paths
+    assert [int(path.name) for path in spread(paths, 4)] == [0, 8, 16, 24]
