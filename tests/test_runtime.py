@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from sagan import runtime
-from sagan.errors import ConfigError
-from sagan.runtime import Runtime, available_cores, choose_runtime, environment, tune_allocator
+from sagan.errors import ConfigError, ResourceError
+from sagan.runtime import (
+    Runtime,
+    available_cores,
+    choose_runtime,
+    cores_of_quota,
+    environment,
+    has_accelerator,
+    memory_errors,
+    tune_allocator,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +37,40 @@ def on(kind):
 def test_threads_are_set_and_zero_takes_every_core():
     assert choose_runtime("cpu", 1).threads == torch.get_num_threads() == 1
     assert choose_runtime("cpu", 0).threads == available_cores() >= 1
-    if hasattr(os, "sched_getaffinity"):
-        assert available_cores() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [
+        ("max 100000\n", None), ("200000 100000\n", 2), ("250000 100000", 2), ("50000 100000", 1), ("100000 50000", 2),
+        ("-1\n 100000\n", None), ("400000\n 100000\n", 4),  # version 1: two files
+        ("", None), ("100000", None), ("100000 0", None), ("0 100000", None), ("two 100000", None), ("1 2 3", None),
+    ],
+)  # fmt: skip
+def test_cores_of_a_quota(text, cores):
+    assert cores_of_quota(text) == cores
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, 6),
+        ({"cpu.max": b"max 100000\n"}, 6),
+        ({"cpu.max": b"300000 100000\n"}, 3),
+        ({"cpu.max": b"900000 100000\n"}, 6),  # more than there are
+        ({"cpu/cpu.cfs_quota_us": b"200000\n", "cpu/cpu.cfs_period_us": b"100000\n"}, 2),
+        ({"cpu/cpu.cfs_quota_us": b"-1\n", "cpu/cpu.cfs_period_us": b"100000\n"}, 6),
+        ({"cpu/cpu.cfs_quota_us": b"200000\n"}, 6),
+        ({"cpu.max": b"\xff\xfe"}, 6),
+    ],
+)
+def test_available_cores_are_those_of_the_affinity_and_the_quota(files, cores, tmp_path, monkeypatch):
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(runtime, "CGROUPS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)), raising=False)
+    assert available_cores() == cores
 
 
 @pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
@@ -97,6 +141,100 @@ def test_what_a_result_depends_on():
     assert (facts["device"], facts["threads"], facts["precision"]) == ("cpu", 1, "bf16")
     assert {"sagan", "numpy", "pillow", "system", "processor"} <= facts.keys()
     assert all(isinstance(value, (str, int)) and value != "" for value in facts.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"),
+    [("cuda:1", [("cuda", torch.device("cuda:1"))]), ("mps", [("mps",)]), ("cpu", [])],
+)
+def test_synchronise_waits_for_the_device(kind, waits, monkeypatch):
+    seen = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: seen.append(("cuda", device)))
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: seen.append(("mps",)))
+    on(kind).synchronise()
+    assert seen == waits
+
+
+@pytest.mark.parametrize(("cuda", "mps"), [(True, False), (False, True), (False, False)])
+def test_an_accelerator_is_either(cuda, mps, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert has_accelerator() is (cuda or mps)
+
+
+REMEDY = "Use a smaller --batch-size, or --grad-accum 2 to work through it in parts."
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "out of memory."),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has\na total of 80 GiB"),
+            "out of memory when 20.00 MiB more were needed.",
+        ),
+        (torch.OutOfMemoryError("Allocation on device"), "out of memory."),
+        (
+            RuntimeError(
+                "[alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes."
+            ),
+            "out of memory when 64 bytes more were needed.",
+        ),
+        (
+            RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 7 bytes."),
+            "out of memory when 7 bytes more were needed.",
+        ),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), "out of memory."),
+    ],
+)
+def test_running_out_of_memory_is_one_line_with_a_remedy(error, line):
+    with pytest.raises(ResourceError) as caught, memory_errors():
+        raise error
+    assert str(caught.value) == f"{line} {REMEDY}"
+    assert caught.value.exit_code == 5 and caught.value.__cause__ is error
+
+
+def test_the_processors_own_allocator_is_understood():
+    with pytest.raises(ResourceError, match=r"^out of memory when 1152921504606846976 bytes more were needed\."):
+        with memory_errors():
+            torch.empty(1 << 60, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("out of memory"), KeyboardInterrupt()])
+def test_other_errors_pass_unchanged(error):
+    with pytest.raises(type(error)) as caught, memory_errors():
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("limit", "refused", "result"),
+    [
+        (1 << 40, None, True),  # today's glibc takes all
+        (32 << 20, None, True),  # an older one
+        (0, None, False),
+        (1 << 40, -1, False),
+    ],
+)
+def test_every_setting_of_the_allocator_is_tried(limit, refused, result, monkeypatch):
+    settings = {}
+
+    def mallopt(what, value):
+        if what == refused or (what == -3 and value > limit):
+            return 0
+        settings[what] = value
+        return 1
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.28"))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
+    tune_allocator.cache_clear()
+    assert tune_allocator() is result
+    tune_allocator.cache_clear()
+    expected = {-3: min(limit, 1 << 30), -1: 2**31 - 1, -2: 1 << 28}
+    for what in (-3 if limit == 0 else None, refused):
+        expected.pop(what, None)
+    assert settings == expected
 
 
 def test_tuning_the_allocator_twice_does_no_harm(monkeypatch):

@@ -27,7 +27,7 @@ class Stream(IntEnum):
 
     LATENT = 0  # the latent of a picture's seed
     LABEL = 1  # the class of a picture's seed
-    INIT = 2  # weights at the start; index: see layers.init
+    INIT = 2  # reserved, not drawn from: the first weights come from a torch.Generator seeded by the run's seed
     ORDER = 3  # order of the pictures; index: epoch
     MIRROR = 4  # mirrored or not; index: position
     CRITIC_NOISE = 5  # latents of the discriminator's updates; index: update

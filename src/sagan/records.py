@@ -3,8 +3,8 @@
 A record is a Python object, a TOML table and a group of command-line options at once. Each option says what may happen to
 it when a run is resumed:
 
-    free         may change: it does not touch what is computed (paths, intervals, workers)
-    schedule     may change when `--override` says so, and the change is recorded (length, learning rates)
+    free         may change: it does not touch what a step computes (paths, intervals, workers, the length of the run)
+    schedule     may change when `--override` says so, and the change is recorded (learning rates, threads)
     structural   may not change: it is another run (sizes, losses, seed)
 """
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from sagan.errors import ConfigError
+from sagan.errors import ConfigError, ResourceError
 
 Network = TypeVar("Network", bound=nn.Module)
+
+CGROUPS = Path("/sys/fs/cgroup")  # where Linux says how much processor time a container may use
+OUT_OF_MEMORY = ("defaultcpuallocator: can't allocate memory", "not enough memory", "out of memory")  # in small letters
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,13 @@ class Runtime:
             return nullcontext
         return lambda: torch.autocast(self.device.type, dtype=torch.bfloat16)
 
+    def synchronise(self) -> None:
+        """Wait until the device has done all that it was asked, so that a clock read now is right."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
 
 def choose_runtime(device: str = "auto", threads: int = 0) -> Runtime:
     """The runtime that the options name. device: auto (cuda, then mps, then cpu), cpu, cuda, cuda:N or mps.
@@ -60,7 +72,7 @@ def choose_runtime(device: str = "auto", threads: int = 0) -> Runtime:
     tune_allocator()
     torch.set_num_threads(threads or available_cores())
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        device = "cpu" if not has_accelerator() else "cuda" if torch.cuda.is_available() else "mps"
     try:
         chosen = torch.device(device)
     except RuntimeError:
@@ -75,9 +87,55 @@ def choose_runtime(device: str = "auto", threads: int = 0) -> Runtime:
     return Runtime(chosen, torch.get_num_threads())
 
 
+def has_accelerator() -> bool:
+    """Whether `auto` would find something faster than the processor."""
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Inside, running out of memory, the device's or the machine's, is a ResourceError of one line.
+
+    Other errors pass unchanged, also other RuntimeErrors.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        known = any(words in text.lower() for words in OUT_OF_MEMORY)
+        if not (known or isinstance(error, (MemoryError, torch.OutOfMemoryError))):
+            raise
+        asked = re.search(r"tried to allocate ([\d.]+ \w+)", text, re.IGNORECASE)
+        raise ResourceError(
+            "out of memory" + (f" when {asked[1]} more were needed" if asked else ""),
+            remedy="Use a smaller --batch-size, or --grad-accum 2 to work through it in parts.",
+        ) from error
+
+
 def available_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may keep busy: those it may run on, or fewer where a container's quota allows less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([cores, *filter(None, map(cores_of_quota, _quotas()))])
+
+
+def cores_of_quota(text: str) -> int | None:
+    """Whole cores, at least 1, that a quota such as "200000 100000" (microseconds, of every so many) allows.
+
+    None where there is no limit ("max 100000" in version 2 of cgroups, "-1 100000" in version 1) or no sense.
+    """
+    numbers = re.fullmatch(r"(\d+)\s+(\d+)\s*", text)
+    if numbers is None or int(numbers[1]) == 0 or int(numbers[2]) == 0:
+        return None
+    return max(1, int(numbers[1]) // int(numbers[2]))  # rounded down: threads that wait for a halted one are no gain
+
+
+def _quotas() -> Iterator[str]:
+    """The quotas on this process's processor time, "quota period" in either version of cgroups."""
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            yield " ".join((CGROUPS / name).read_text(encoding="utf-8") for name in names)
+        except (OSError, UnicodeDecodeError):
+            continue
 
 
 @lru_cache
@@ -97,9 +155,17 @@ def tune_allocator() -> bool:
         return False
     trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # mallopt(3)
     libc = ctypes.CDLL(None)
+
+    def accepted(what: int, value: int) -> bool:
+        return libc.mallopt(what, value) == 1
+
+    largest = 32 << 20  # that older versions accept as the size from which blocks are mapped on their own
     return all(
-        libc.mallopt(what, value) == 1
-        for what, value in ((mmap_threshold, 1 << 30), (trim_threshold, 2**31 - 1), (top_pad, 1 << 28))
+        [  # a list: every setting is tried
+            accepted(mmap_threshold, 1 << 30) or accepted(mmap_threshold, largest),
+            accepted(trim_threshold, 2**31 - 1),
+            accepted(top_pad, 1 << 28),
+        ]
     )
 
 

@@ -79,13 +79,13 @@ def draw(
         return np.empty((0, side, side, 3), dtype=np.uint8)
     return np.concatenate(
         [
-            to_pixels(generator(*_inputs(generator, latents[start:], chosen[start:]))[: len(latents) - start])
+            to_pixels(generator(*inner_batch(generator, latents[start:], chosen[start:]))[: len(latents) - start])
             for start in range(0, len(latents), INNER_BATCH)
         ]
     )
 
 
-def _inputs(
+def inner_batch(
     generator: Generator, latents: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[Tensor, Tensor | None]:
     """The first INNER_BATCH rows as tensors on the generator's device, the last row repeated where there are fewer."""

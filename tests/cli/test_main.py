@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -54,9 +55,10 @@ def test_our_own_faults_show_the_traceback_and_ask_for_a_report(workflow, capsys
     assert shown.splitlines()[-1].startswith("sagan: ") and "report" in shown.splitlines()[-1]
 
 
-def test_an_interrupt_outside_training_is_130(workflow):
+def test_an_interrupt_at_once_is_130_and_says_so(workflow, capsys):
     workflow("info", "info", KeyboardInterrupt())
     assert main(["info"]) == 130
+    assert capsys.readouterr().err == "sagan: stopped at once; earlier checkpoints are untouched\n"
 
 
 def test_the_help_leaves_torch_and_tyro_alone():
@@ -76,6 +78,26 @@ def test_a_reader_who_leaves_is_no_fault():
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(("words", "code"), [("trian", 2), ("presets", 0)])
+def test_streams_without_a_reader_leave_the_exit_code_alone(words, code):
+    script = f"import sys; from sagan.cli.main import main; sys.exit(main([{words!r}]))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:  # both at once, as with `2>&1 | head`
+        done = subprocess.run([sys.executable, "-c", script], stdout=writing, stderr=writing, timeout=60)
+    finally:
+        os.close(writing)
+    assert done.returncode == code
+
+
+def test_an_encoding_that_lacks_a_letter_is_no_fault(tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    script = "import sys; from sagan.cli import main as m, printing; m.main(['--version']); printing.say('h\xf6\u2713')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1] == "h\\xf6\\u2713"
 
 
 def test_python_m_sagan():

@@ -81,6 +81,43 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     assert watch.bar is not None and watch.bar.tasks[0].completed == pytest.approx(0.5)
 
 
+class Gone(io.StringIO):
+    """A stream that nobody reads any more; left: how many writes it still takes."""
+
+    def __init__(self, error: OSError, terminal: bool, left: int) -> None:
+        super().__init__()
+        self.error, self.terminal, self.left, self.refused = error, terminal, left, 0
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def write(self, text: str) -> int:
+        if self.left <= 0:
+            self.refused += 1
+            raise self.error
+        self.left -= 1
+        return super().write(text)
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "gone"), OSError(28, "no room")])
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_reader_who_leaves_mutes_the_watch_and_ends_nothing(monkeypatch, capfd, error, terminal, left):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Gone(error, terminal, left)
+    with Watch(stream, Clock()) as watch:
+        watch(Note("one"))
+        watch(Note("two"))
+        refused = stream.refused
+        for step in range(1, 4):
+            watch(progress(step))
+        watch(Saved(Path("x"), "grid"))
+    assert stream.refused >= 1 and watch.console.quiet
+    assert stream.refused - refused <= 1  # silent from then on, save for a line that was under way
+    print("still here")
+    assert capfd.readouterr().out == "still here\n"  # rich's own answer points standard output at nothing
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

@@ -168,6 +168,13 @@ def test_errors_end_with_their_own_code(train, capsys, error, code):
     assert capsys.readouterr().err == f"sagan: {error}\n"
 
 
+def test_the_help_shows_that_data_may_be_left_out(capsys):
+    assert main(["train", "--help"]) == 0
+    assert "[DATA]" in capsys.readouterr().out.splitlines()[0]
+    assert main(["data", "check", "--help"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(" DATA")
+
+
 def test_the_options_of_train_grow_only_by_decision(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     assert main(["train", "--help"]) == 0

@@ -6,13 +6,18 @@ from types import SimpleNamespace
 import pytest
 
 from sagan.cli.main import main
-from sagan.errors import CheckpointCorrupt
+from sagan.cli.verbs import SampleWords, checked
+from sagan.errors import CheckpointCorrupt, ConfigError
 from sagan.presets import PRESETS
 
 
 @pytest.fixture
 def sample(workflow):
-    return workflow("sample", "sample", SimpleNamespace(paths=[Path("a.png"), Path("b\x1b.png")], count=4, seconds=1.0))
+    return workflow(
+        "sample",
+        "sample",
+        SimpleNamespace(paths=[Path("a.png"), Path("b\x1b.png")], count=4, seconds=1.0, warnings=("passed over",)),
+    )
 
 
 @pytest.fixture
@@ -20,6 +25,14 @@ def attend(workflow):
     return workflow(
         "attend", "attend", SimpleNamespace(paths=[Path("map.png"), Path("map.npz")], lines=["G.attention@16"])
     )
+
+
+def test_the_command_line_and_the_workflow_agree_on_how_many():
+    from sagan.workflows.sample import MAX_SEEDS
+
+    assert checked(SampleWords, {"source": "r", "n": MAX_SEEDS}).n == MAX_SEEDS
+    with pytest.raises(ConfigError, match="n is 1000001"):
+        checked(SampleWords, {"source": "r", "n": MAX_SEEDS + 1})
 
 
 @pytest.fixture
@@ -41,7 +54,7 @@ def test_sample_words(sample, capsys):
     assert sample == [((Path("runs/x"),), plain)]
     shown = capsys.readouterr()
     assert shown.out == "a.png\nb\\x1b.png\n"  # a file name cannot steer the terminal
-    assert shown.err == "4 pictures in 1s\n"
+    assert shown.err == "passed over\n4 pictures in 1s\n"
     words = ["sample", "-n", "8", "runs/x", "-o", "out.png", "--classes", "0,3", "--trunc=0.7", "--format", "npz"]
     assert main([*words, "--seeds", "0-63", "--device", "cpu"]) == 0
     said = {"n": 8, "seeds": "0-63", "classes": "0,3", "trunc": 0.7, "out": Path("out.png"), "format": "npz"}
@@ -52,7 +65,7 @@ def test_sample_words(sample, capsys):
     ("words", "line"),
     [
         ([], "SOURCE is missing. Write sagan sample SOURCE; see sagan sample --help."),
-        (["r", "-n", "0"], "n is '0'. It must be a whole number from 1 to 10000000."),
+        (["r", "-n", "0"], "n is '0'. It must be a whole number from 1 to 1000000."),
         (["r", "--format", "gird"], "format is 'gird'. It must be one of grid, png, npz. Did you mean grid?"),
         (["r", "--sedes", "1"], "unknown option --sedes. Did you mean --seeds?"),
         (["r", "s"], "unexpected word 's'. See sagan sample --help."),
@@ -97,6 +110,18 @@ def test_data_check(check, capsys):
     assert main(["data", "check", "photos"]) == 3
 
 
+def test_data_check_writes_its_preview_as_png(check, capsys):
+    assert main(["data", "check", "photos", "-o", "p.jpg"]) == 2
+    assert capsys.readouterr().err == "sagan: p.jpg: the preview is written as png. Name it p.png.\n"
+    assert not check
+
+
+def test_data_help_is_that_of_its_one_verb(capsys):
+    for word in ("--help", "-h", "help"):
+        assert main(["data", word]) == 0
+        assert "usage: sagan data check" in capsys.readouterr().out
+
+
 def test_data_alone_says_what_it_can_do(capsys):
     for words in (["data"], ["data", "pakc"], ["data", "check"]):
         assert main(words) == 2
@@ -107,6 +132,8 @@ def test_verify_tells_damage_by_its_code(workflow, capsys):
     rows = workflow("verify", "verify", [("step-00000010", True, ""), ("step-00000020", True, "best")])
     assert main(["verify", "run"]) == 0
     assert rows == [((Path("run"),), {})]
+    one = Path("run/checkpoints/step-00000010")  # naming one checkpoint asks about that one
+    assert main(["verify", str(one)]) == 0 and rows[-1] == ((one,), {})
     rows.answer = [("step-00000010", True, ""), ("step-00000020", False, "model.safetensors differs")]
     assert main(["verify", "run"]) == 4
     assert capsys.readouterr().out.endswith("step-00000020  damaged: model.safetensors differs\n")
@@ -118,6 +145,8 @@ def test_info_and_presets(workflow, capsys):
     workflow("info", "info", [("sagan", "0.1.0"), ("torch", "2.13")])
     assert main(["info"]) == 0
     assert capsys.readouterr().out == "sagan  0.1.0\ntorch  2.13\n"
+    assert main(["info", "--help"]) == 0
+    assert "memory" not in capsys.readouterr().out  # no row tells it
     assert main(["presets"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PRESETS)
     assert main(["presets", "extra"]) == 2

@@ -258,9 +258,11 @@ class TestBorders:
         assert error < 0.02 * expected.abs().max()
 
 
-def test_a_large_map_takes_the_flash_kernel():
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_large_map_takes_the_flash_kernel(memory_format, batch):
     layer = SelfAttention2d(16)
-    x = torch.randn(1, 16, 32, 32).contiguous(memory_format=torch.channels_last)
+    x = torch.randn(batch, 16, 32, 32).contiguous(memory_format=memory_format)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         layer(x).sum().backward()
     names = {event.name for event in profile.events()}

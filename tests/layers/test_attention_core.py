@@ -157,9 +157,14 @@ class Largest(TorchDispatchMode):
         return result
 
 
-def watch(core, *, e: int = 2, v: int = 8) -> Largest:
-    """What a forward and a backward pass over 512 queries and 128 keys do: the map has 2 * 65536 entries."""
+def watch(core, *, e: int = 2, v: int = 8, transposed: bool = False) -> Largest:
+    """What a forward and a backward pass over 512 queries and 128 keys do: the map has 2 * 65536 entries.
+
+    transposed: the positions, not the channels, are next to each other in memory, as in an NCHW map.
+    """
     tensors = rows(n=512, m=128, e=e, v=v, dtype=torch.float32)
+    if transposed:
+        tensors = [tensor.mT.contiguous().mT for tensor in tensors]
     with Largest() as largest:
         attend(*tensors, core=core).sum().backward()
     return largest
@@ -172,9 +177,10 @@ def test_the_plain_path_makes_the_map_and_the_watch_sees_it():
     assert watch("plain").entries == MAP
 
 
+@pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize(("e", "v"), [(2, 8), (8, 8), (8, 2)])
-def test_the_fused_path_makes_no_map_forward_or_backward(e, v):
-    largest = watch("fused", e=e, v=v)
+def test_the_fused_path_makes_no_map_forward_or_backward(e, v, transposed):
+    largest = watch("fused", e=e, v=v, transposed=transposed)
     assert largest.entries < MAP / 8
     assert "_scaled_dot_product_flash_attention_for_cpu" in largest.names
     assert "_scaled_dot_product_flash_attention_for_cpu_backward" in largest.names

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from sagan.errors import ConfigError
 from sagan.layers.norm import BatchNorm2d, still_statistics
 
 
@@ -89,14 +90,14 @@ def test_only_the_rows_of_classes_present_learn():
 
 
 def test_a_conditional_norm_asks_for_labels():
-    with pytest.raises(AssertionError, match="needs labels"):
+    with pytest.raises(ConfigError, match="has 4 classes and was called without labels"):
         BatchNorm2d(3, classes=4)(pictures())
 
 
 @pytest.mark.parametrize("classes", [0, 4])
 def test_groups_are_separate_batches(classes):
     """Seven pictures in groups of three: 3, 3 and 1, each as its own device would see it, in turn."""
-    grouped, single = BatchNorm2d(3, classes, group=3), BatchNorm2d(3, classes)
+    grouped, single = BatchNorm2d(3, classes, group=3), BatchNorm2d(3, classes, momentum=0.1 / 3)
     x = pictures(7)
     labels = torch.tensor([3, 0, 3, 1, 2, 0, 1]) if classes else None
     with torch.no_grad():
@@ -113,6 +114,26 @@ def test_groups_are_separate_batches(classes):
     with torch.no_grad():
         whole.gain.copy_(single.gain)
     assert (y - whole(x, labels)).abs().max() > 0.05
+
+
+def test_groups_move_the_running_statistics_as_far_as_one_batch():
+    """Three groups of two, each constant: by hand, a third of the momentum 0.3 a group, the later ones on top."""
+    x = torch.tensor([1.0, 3.0, 10.0, 20.0, -4.0, 0.0]).reshape(6, 1, 1, 1)
+    grouped = BatchNorm2d(1, group=2, momentum=0.3)
+    grouped(x)
+    means, variances = (2.0, 15.0, -2.0), (2.0, 50.0, 8.0)  # unbiased: half the squared difference
+    mean = 0.1 * (0.81 * means[0] + 0.9 * means[1] + means[2])
+    variance = 0.729 + 0.1 * (0.81 * variances[0] + 0.9 * variances[1] + variances[2])
+    torch.testing.assert_close(grouped.running_mean, torch.tensor([mean]))
+    torch.testing.assert_close(grouped.running_var, torch.tensor([variance]))
+
+
+def test_eight_groups_of_one_kind_of_picture_move_about_a_tenth_of_the_way():
+    """With the whole momentum a group they would move 1 - 0.9 ** 8 = 0.57 of it."""
+    grouped = BatchNorm2d(3, group=4)
+    grouped(pictures(4).repeat(8, 1, 1, 1))
+    moved = grouped.running_mean / pictures(4).mean(dim=(0, 2, 3))
+    torch.testing.assert_close(moved, torch.full((3,), 1 - (1 - 0.1 / 8) ** 8))  # 0.0957
 
 
 @pytest.mark.parametrize("group", [6, 100])

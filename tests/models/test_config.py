@@ -6,7 +6,9 @@ import pytest
 
 from sagan.config import build
 from sagan.errors import ConfigError
-from sagan.models.config import ModelConfig
+from sagan.layers.attention import SelfAttention2d
+from sagan.models.build import build_discriminator, build_generator
+from sagan.models.config import ATTENTION_CHANNELS, ModelConfig
 
 
 def one_line(**options) -> str:
@@ -73,6 +75,62 @@ def test_attention_only_where_there_is_a_map(resolution, name, possible):
     for place in {2, 4, 8, 12, 16, 32, 64, 128, 256} - set(possible):
         line = one_line(resolution=resolution, **{name: (possible[0], place)})
         assert f"{name} has {place}, but the maps there are {possible}. Name map sizes from that list." in line
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            {"resolution": 64, "g_ch": 2, "g_attn": (8, 32)},
+            "g_attn has 32, but attention needs 8 channels and that map has 4."
+            " Use g_ch 4 or more, or leave 32 out of g_attn (0 for no attention).",
+        ),
+        (
+            {"resolution": 128, "d_ch": 7, "d_attn": 64},
+            "d_attn has 64, but attention needs 8 channels and that map has 7."
+            " Use d_ch 8 or more, or leave 64 out of d_attn (0 for no attention).",
+        ),
+        (
+            {"resolution": 32, "d_ch": 4},
+            "d_attn has 16, but attention needs 8 channels and that map has 4."
+            " Use d_ch 8 or more, or leave 16 out of d_attn (0 for no attention).",
+        ),
+        (
+            {"resolution": 128, "d_ch": 1, "d_attn": (16, 8)},
+            "d_attn has 16, but attention needs 8 channels and that map has 4."
+            " Use d_ch 2 or more, or leave 16 out of d_attn (0 for no attention).",
+        ),
+        (
+            {"resolution": 64, "d_ch": 0, "d_attn": 4, "g_ch": 1, "g_attn": 16},
+            "g_attn has 16, but attention needs 8 channels and that map has 4."
+            " Use g_ch 2 or more, or leave 16 out of g_attn (0 for no attention).",
+        ),
+    ],
+)
+def test_attention_needs_channels(options, line):
+    assert line in one_line(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"resolution": 16, "g_ch": 8, "d_ch": 8, "g_attn": (8, 16), "d_attn": (4, 8)},
+        {"resolution": 64, "g_ch": 2, "g_attn": (8, 16), "d_ch": 2, "d_attn": (8, 4)},
+        {"resolution": 64, "g_ch": 4, "d_ch": 8},  # the generator has twice its width at 32
+        {"resolution": 32, "g_ch": 1, "g_attn": 0, "d_ch": 1, "d_attn": 0},
+    ],
+)
+def test_what_has_channels_enough_is_built(options):
+    """The record refuses no more than the layer does."""
+    model = ModelConfig(**options)
+    for builder, places in ((build_generator, model.g_attn), (build_discriminator, model.d_attn)):
+        assert set(builder(model).attention) == {str(place) for place in places}
+
+
+def test_the_fewest_channels_are_the_layers():
+    SelfAttention2d(ATTENTION_CHANNELS)
+    with pytest.raises(ConfigError, match=f"at least {ATTENTION_CHANNELS} "):
+        SelfAttention2d(ATTENTION_CHANNELS - 1)
 
 
 @pytest.mark.parametrize(

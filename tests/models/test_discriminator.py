@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from sagan.errors import ConfigError
 from sagan.layers.attention import SelfAttention2d, attention_layers
 from sagan.models.build import build_discriminator
 from sagan.models.config import ModelConfig
@@ -61,6 +62,11 @@ def test_the_head_by_hand(classes):
         )
     torch.testing.assert_close(network(x, labels if classes else None), expected)
     assert hasattr(network, "embedding") and (network.embedding is None) is (classes == 0)
+
+
+def test_labels_that_are_missing_are_asked_for():
+    with pytest.raises(ConfigError, match="^this network has 5 classes and was called without labels. Pass labels"):
+        discriminator(16, 5)(pictures(1, 16))
 
 
 def test_labels_decide():

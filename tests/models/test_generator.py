@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from sagan.errors import ConfigError
 from sagan.layers.attention import SelfAttention2d, attention_layers
 from sagan.layers.norm import BatchNorm2d
 from sagan.models.build import build_generator
@@ -59,6 +60,13 @@ def test_the_formula():
     h = F.batch_norm(h, network.norm.running_mean, network.norm.running_var, network.norm.gain, network.norm.bias)
     expected = torch.tanh(F.conv2d(h.clamp_min(0), network.output.weight, network.output.bias, padding=1))
     torch.testing.assert_close(network(z, labels), expected)
+
+
+def test_labels_that_are_missing_are_asked_for_before_anything_is_computed():
+    network = generator(classes=5)
+    network.stem.register_forward_hook(lambda *_: pytest.fail("the stem was called"))
+    with pytest.raises(ConfigError, match="^this network has 5 classes and was called without labels. Pass labels"):
+        network(latents(1))
 
 
 def test_labels_decide():

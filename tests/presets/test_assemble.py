@@ -68,6 +68,14 @@ def test_resuming_keeps_what_nobody_named_now():
     assert assemble({"out": "run"}, resume="off").training.seed == 0
 
 
+def test_the_folder_of_what_starts_from_another_run():
+    folder = store(preset("sagan-64", data="photos"))
+    file = write("[output]\nout = 'branch'\n")
+    assert assemble({}, resume=str(folder), file=file).output.out == "branch"
+    assert assemble({"out": "typed"}, resume=str(folder), file=file).output.out == "typed"
+    assert assemble({}, resume=str(folder)).output.out == "run"
+
+
 def test_the_default_folder_resumes_too():
     folder = store(preset("demo", seed=3), "runs/emblems-demo")
     config = assemble({})

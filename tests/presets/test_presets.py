@@ -21,7 +21,7 @@ def test_the_table_of_recipes():
     names = ("resolution", "g_ch", "d_ch", "g_attn", "d_attn", "g_lr", "d_lr", "beta1", "beta2", "n_dis", "batch_size")
     common = (1e-4, 4e-4, 0.0, 0.999, 1)
     expected = {
-        "sagan-32-small": (32, 64, 64, (16,), (16,), *common, 64),
+        "sagan-32-small": (32, 64, 64, (16,), (16,), 2e-4, 8e-4, 0.0, 0.999, 1, 32),
         "sagan-32": (32, 256, 128, (16,), (16,), *common, 64),
         "sagan-64": (64, 64, 64, (32,), (32,), *common, 64),
         "sagan-128": (128, 64, 64, (64,), (64,), *common, 256),
@@ -46,7 +46,7 @@ def test_the_128_recipe_has_what_beat_the_paper():
 
 def test_the_demo_needs_nothing():
     options = flatten(preset("demo"))
-    assert (options["data"], options["resolution"], options["g_ch"], options["d_ch"]) == ("emblems", 32, 64, 64)
+    assert (options["data"], options["resolution"], options["g_ch"], options["d_ch"]) == ("emblems", 32, 64, 48)
 
 
 def test_another_resolution_takes_its_published_sizes():

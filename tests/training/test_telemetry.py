@@ -72,6 +72,30 @@ def test_looking_at_one_place_has_entropy_zero(layer, x):
     assert measure(layer, 1e4 * x)["entropy"] < 0.02
 
 
+class OnMps(torch.Tensor):
+    """A tensor that, like those of mps, has no float64 until it is moved to the CPU."""
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+    def double(self):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64.")
+
+
+def test_a_device_without_float64_gives_the_same_numbers(layer, x):
+    there = x.as_subclass(OnMps)
+    with pytest.raises(TypeError, match="float64"):
+        layer.weights(there).double()  # the pretence reaches the weights
+    assert measure(layer, there) == measure(layer, x)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_device_of_its_own_gives_the_numbers_of_the_cpu(layer, x):
+    here = measure(layer, x)
+    assert measure(layer.cuda(), x.cuda()) == pytest.approx(here, rel=1e-2)
+
+
 def test_every_layer_of_both_networks_is_named(make_game, batches):
     game, batch = make_game(), next(batches())
     values = observe_attention(game, to_signal(batch.pixels[:4]), batch.labels[:4])

@@ -8,6 +8,7 @@ from PIL import Image
 from sagan.cli.main import main
 from sagan.data.config import DataConfig
 from sagan.errors import DataError
+from sagan.workflows import check_data as check_data_module
 from sagan.workflows.check_data import check_data
 
 
@@ -23,6 +24,21 @@ def test_a_good_set(photos, tmp_path):
     assert result.preview == out
     with Image.open(out) as preview:
         assert min(preview.size) > 64
+
+
+@pytest.mark.parametrize("accelerator", [True, False])
+def test_the_suggestion_knows_whether_there_is_an_accelerator(photos, tmp_path, monkeypatch, accelerator):
+    told = []
+
+    def look_at(*arguments, accelerator, **options):
+        told.append(accelerator)
+        return really(*arguments, accelerator=accelerator, **options)
+
+    really = check_data_module.look_at
+    monkeypatch.setattr(check_data_module, "look_at", look_at)
+    monkeypatch.setattr(check_data_module, "has_accelerator", lambda: accelerator)
+    check_data(DataConfig(data=str(photos)), 16, tmp_path / "p.png")
+    assert told == [accelerator]
 
 
 def test_bad_files_are_listed_with_reasons_and_duplicates_counted(own_photos, tmp_path):

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from sagan.checkpoint.folder import step_folder
+from sagan.errors import ResourceError
 from sagan.models.build import build_discriminator, build_generator, parameter_count
 from sagan.runtime import Runtime
+from sagan.workflows import estimate as estimate_module
 from sagan.workflows.estimate import duration, estimate, size
 
 HERE = Runtime(torch.device("cpu"), 1)
@@ -47,6 +51,27 @@ def test_memory_grows_with_the_part_and_not_with_the_batch(tiny, photos, tmp_pat
     small, large = memory(batch_size=8), memory(batch_size=64)
     assert large > 3 * small
     assert memory(batch_size=64, grad_accum=8) == pytest.approx(small, rel=0.2)
+
+
+def test_the_clock_is_read_when_the_device_is_done(tiny, photos, tmp_path, monkeypatch):
+    events = []
+    step, clock = estimate_module.train_step, estimate_module.time.perf_counter
+    monkeypatch.setattr(estimate_module, "train_step", lambda *words: (events.append("step"), step(*words)))
+    monkeypatch.setattr(Runtime, "synchronise", lambda self: events.append("wait"))
+    monkeypatch.setattr(
+        estimate_module, "time", SimpleNamespace(perf_counter=lambda: (events.append("clock"), clock())[1])
+    )
+    estimate(tiny(photos, tmp_path / "run"), 2, HERE)
+    assert events == ["step", "wait", "clock", "step", "wait", "clock"]
+
+
+def test_a_probe_that_does_not_fit_is_one_line(tiny, photos, tmp_path, monkeypatch):
+    def step(*_):
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    monkeypatch.setattr(estimate_module, "train_step", step)
+    with pytest.raises(ResourceError, match="^out of memory .*Use a smaller --batch-size"):
+        estimate(tiny(photos, tmp_path / "run"), 2, HERE)
 
 
 def test_an_estimate_leaves_the_global_random_state_alone(tiny, photos, tmp_path):

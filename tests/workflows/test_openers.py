@@ -9,7 +9,7 @@ import sagan
 from sagan.checkpoint.folder import step_folder
 from sagan.checkpoint.tensors import unpack
 from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, CheckpointMissing, ConfigError
-from sagan.workflows.openers import generator_path, open_both, open_generator, open_run
+from sagan.workflows.openers import open_both, open_generator, open_run
 
 
 def flip(path):
@@ -44,8 +44,9 @@ def test_what_is_no_run(tmp_path, own_run):
 
 def test_a_path_of_any_kind_stands_for_a_generator(trained):
     file = step_folder(trained, 5) / "generator.safetensors"
-    assert generator_path(trained) == generator_path(str(step_folder(trained, 5))) == generator_path(file) == file
-    assert generator_path(step_folder(trained, 4)) == step_folder(trained, 4) / "generator.safetensors"
+    for path in (trained, str(step_folder(trained, 5)), file):
+        assert open_generator(path).source == file
+    assert open_generator(step_folder(trained, 4)).source == step_folder(trained, 4) / "generator.safetensors"
 
 
 def test_an_open_generator_is_ready_and_is_the_averaged_one(trained):

@@ -24,7 +24,7 @@ def test_a_plan_tells_size_and_cost_and_writes_nothing(tiny, photos, tmp_path, m
     assert rows["pictures"] == "20, 2 classes"
     assert rows["device"] == "cpu, 1 threads, fp32"
     assert rows["steps an epoch"] == "1.2", "20 pictures, twice 8 a step"
-    assert rows["length"] == "30 steps, 24.0 epochs"
+    assert rows["length"] == "30 steps, 24.0 epochs; ended by --steps"
     assert {"memory, about", "disk", "time a step, about", "time in all, about"} <= rows.keys()
 
 
@@ -48,7 +48,8 @@ def test_the_dry_run_of_the_command_writes_nothing(photos, tmp_path, monkeypatch
     ],
 )
 def test_steps_until_the_nearest_limit(options, expected):
-    assert expected_steps(TrainingConfig(batch_size=64, **options), seconds_a_step=0.5) == expected
+    steps, limit = expected_steps(TrainingConfig(batch_size=64, **options), seconds_a_step=0.5)
+    assert steps == expected and limit == ("" if expected == float("inf") else limit)
 
 
 def test_a_plan_refuses_what_training_would_refuse(tiny, photos, tmp_path):

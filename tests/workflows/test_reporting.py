@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sagan.checkpoint.retention import write_best
-from sagan.workflows.reporting import latest_values, report_facts, spread, verdict, write_report
+from sagan.presets import preset
+from sagan.workflows.reporting import latest_values, longer, report_facts, spread, verdict, write_report
 from sagan.workflows.run_folder import RunFolder
 
 
@@ -20,8 +23,10 @@ def test_the_page_holds_record_curves_grids_and_figure_and_loads_nothing(trained
     shown = pictures_of(page)
     for name in ("curves.png", "attention.png", "samples/reals.png"):
         assert (trained / name).read_bytes() in shown, name
-    for step in (0, 2, 4, 5):
-        assert (trained / "samples" / f"step-{step:08d}.png").read_bytes() in shown
+    assert (trained / "samples" / "step-00000005.png").read_bytes() in shown
+    film = [Image.open(io.BytesIO(picture)).size for picture in shown]
+    whole = Image.open(io.BytesIO((trained / "samples" / "step-00000005.png").read_bytes())).size
+    assert sum(max(size) == 480 and size != whole for size in film) == 3  # steps 0, 2 and 4, made small
     assert not re.search(r"https?:|<script|<link|url\(", page)
     assert "Content-Security-Policy" in page and "default-src 'none'" in page
     for words in ("photos-tiny", "g_ch = 16", "barns, boats", "G.attention@8", "5 steps and 80 pictures in"):
@@ -39,7 +44,19 @@ def test_facts_of_a_run_just_begun(own_run):
     folder = RunFolder(own_run)
     facts = report_facts(folder, folder.read_record(), [], "")
     assert facts.verdict == "The run has just begun." and facts.log == []
-    assert any(line.endswith("--steps 1000") for line in facts.next_commands)
+    assert any(line.endswith("--steps 10") for line in facts.next_commands)
+
+
+@pytest.mark.parametrize(
+    ("limits", "last", "words"),
+    [
+        ({"steps": 100}, {"step": 100}, "--steps 200"),
+        ({"steps": 1000, "time": "1h"}, {"step": 100, "seconds": 3600.0}, "--time 120m"),
+        ({"steps": 0, "kimg": 1.5, "time": "1h"}, {"images": 1500, "seconds": 600.0}, "--kimg 3"),
+    ],
+)
+def test_the_limit_that_ended_a_run_is_the_one_to_raise(limits, last, words):
+    assert longer(preset("demo", **({"time": ""} | limits)), last) == words
 
 
 def test_what_a_run_should_do_next(own_run):

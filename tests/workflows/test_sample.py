@@ -13,8 +13,9 @@ from sagan.models.build import build_generator
 from sagan.models.config import ModelConfig
 from sagan.sampling import draw, draw_labels
 from sagan.visualise.grid import render_grid
+from sagan.workflows import sample as module
 from sagan.workflows.openers import open_generator
-from sagan.workflows.sample import MAX_GRID, MAX_SEEDS, read_seeds, sample
+from sagan.workflows.sample import CHUNK, MAX_ARRAY, MAX_GRID, MAX_SEEDS, read_seeds, sample
 
 
 @pytest.fixture
@@ -139,6 +140,92 @@ def test_a_source_that_is_none(tmp_path):
 
 
 def test_a_folder_stands_where_the_grid_should_go(trained, tmp_path):
+    folder = tmp_path / "grid.png"
+    folder.mkdir()
     with pytest.raises(ResourceError, match="Choose another name"):
-        sample(trained, n=2, out=tmp_path, device="cpu")
-    assert list(tmp_path.iterdir()) == []
+        sample(trained, n=2, out=folder, device="cpu")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """How many pictures each call drew; a stand-in draws black ones."""
+    counts = []
+
+    def stand_in(generator, seeds, labels, *, truncation):
+        counts.append(len(seeds))
+        return np.zeros((len(seeds), generator.resolution, generator.resolution, 3), dtype=np.uint8)
+
+    monkeypatch.setattr(module, "draw", stand_in)
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "line"),
+    [
+        ("grid", "x.jpg", "x.jpg: a grid is written as png. Name it x.png."),
+        ("grid", "pictures", "pictures: a grid is written as png. Name it pictures.png."),
+        ("grid", "x.npz", "x.npz: a grid is written as png. Name it x.png."),
+        ("npz", "x.png", "x.png: an array is written as npz. Name it x.npz."),
+    ],
+)
+def test_a_name_for_something_else_is_refused_before_anything_is_drawn(trained, tmp_path, drawn, format, name, line):
+    with pytest.raises(ConfigError) as info:
+        sample(trained, n=2, format=format, out=tmp_path / name, device="cpu")
+    assert str(info.value) == f"{tmp_path}/{line}"
+    assert drawn == [] and list(tmp_path.iterdir()) == []
+
+
+def test_suffixes_have_no_case_and_a_folder_may_have_any(trained, tmp_path, drawn):
+    assert sample(trained, n=2, out=tmp_path / "X.PNG", device="cpu").paths == [tmp_path / "X.PNG"]
+    assert sample(trained, n=2, format="png", out=tmp_path / "v1.5", device="cpu").paths[0].parent.name == "v1.5"
+
+
+def test_single_pictures_are_written_before_the_next_chunk_is_drawn(plain, tmp_path, monkeypatch):
+    out, present = tmp_path / "folder", []
+
+    def stand_in(generator, seeds, labels, *, truncation):
+        present.append(len(list(out.glob("*.png"))))
+        return np.full((len(seeds), 16, 16, 3), len(present), dtype=np.uint8)
+
+    monkeypatch.setattr(module, "draw", stand_in)
+    monkeypatch.setattr(module, "CHUNK", 3)
+    result = sample(plain, n=8, format="png", out=out, device="cpu")
+    assert present == [0, 3, 6] and result.count == len(list(out.iterdir())) == 8
+    with Image.open(out / "seed-0000006.png") as last:
+        assert np.asarray(last).max() == 3
+
+
+def test_more_than_one_chunk_comes_back_in_order(plain, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)
+    out = tmp_path / "x.npz"
+    sample(plain, n=5, format="npz", out=out, device="cpu")
+    with np.load(out, allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["pictures"], draw(open_generator(plain, device="cpu").generator, range(5)))
+    assert CHUNK >= 16
+
+
+def test_an_array_too_large_for_memory_is_refused_before_it_is_drawn(plain, tmp_path, drawn, monkeypatch):
+    assert MAX_ARRAY == 2 * 2**30
+    with pytest.raises(
+        ConfigError, match="^an array of 1,000,000 .* of 64x64 would be larger than 2 GiB. Ask for at most 174,762 "
+    ):
+        module._refuse_large_array(1_000_000, 64)  # 2**31 / (3 * 64 * 64) = 174,762.67
+    module._refuse_large_array(174_762, 64)
+    monkeypatch.setattr(module, "MAX_ARRAY", 3 * 16 * 16 * 4)
+    with pytest.raises(ConfigError, match="Ask for at most 4 at a time with --seeds, or use --format png.$"):
+        sample(plain, n=5, format="npz", out=tmp_path / "x.npz", device="cpu")
+    assert drawn == []
+    assert sample(plain, n=4, format="npz", out=tmp_path / "x.npz", device="cpu").count == 4
+    assert sample(plain, n=5, format="png", out=tmp_path / "folder", device="cpu").count == 5
+
+
+def test_a_seed_named_twice(trained, tmp_path, drawn):
+    with pytest.raises(ConfigError, match="seed-0000003-boats.png: two of the pictures .* Name each seed once, or use"):
+        sample(trained, seeds="3,1-4", classes="boats", format="png", out=tmp_path / "folder", device="cpu")
+    assert drawn == [] and not (tmp_path / "folder").exists()
+    result = sample(trained, seeds="3,3", classes="boats,barns", format="png", out=tmp_path / "folder", device="cpu")
+    assert result.count == len(list((tmp_path / "folder").iterdir())) == 2
+    assert sample(trained, seeds="3,3", format="npz", out=tmp_path / "x.npz", device="cpu").count == 2
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert arrays["seeds"].tolist() == [3, 3] and len(arrays["pictures"]) == 2

@@ -72,7 +72,7 @@ def test_grids_have_a_row_a_class_and_show_the_averaged_generator(trained, tiny,
 def test_events_tell_the_story(tiny, photos, tmp_path):
     events = []
     result = train(tiny(photos, tmp_path / "run", steps=3, save_every=2), watch=events.append)
-    assert (result.run, result.step, result.images, result.stopped) == (tmp_path / "run", 3, 48, "finished")
+    assert (result.run, result.step, result.images, result.stopped) == (tmp_path / "run", 3, 48, "reached its steps")
     assert result.grid == tmp_path / "run/samples/step-00000003.png" and result.report.exists()
     progress = [event for event in events if isinstance(event, Progress)]
     assert [(event.step, event.steps, event.images) for event in progress] == [(1, 3, 16), (2, 3, 32), (3, 3, 48)]
@@ -89,7 +89,7 @@ def test_a_run_of_full_length_takes_no_step(own_run, tiny, photos, contents):
     before, events = contents(own_run / "checkpoints"), []
     result = train(tiny(photos, own_run, steps=5, log_every=1, sample_every=2, save_every=2), watch=events.append)
     assert result.step == 5 and contents(own_run / "checkpoints") == before
-    assert any("its full length already (5 steps); ask for more with --steps" in text for text in notes(events))
+    assert any("The run has reached its steps already; ask for more to train longer." in text for text in notes(events))
 
 
 def test_the_time_limit(tiny, photos, tmp_path):
@@ -123,7 +123,7 @@ def test_a_signal_ends_after_the_step_with_a_checkpoint(tiny, photos, tmp_path):
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(
-        Interrupted, match="stopped at step 3; a checkpoint was saved in .*The same command goes on"
+        Interrupted, match="stopped at step 3; a checkpoint was saved. Go on with: sagan train --resume .*run"
     ) as info:
         train(tiny(photos, tmp_path / "run", steps=50, save_every=0, sample_every=0), watch=interrupt)
     assert info.value.exit_code == 143

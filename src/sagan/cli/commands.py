@@ -14,7 +14,7 @@ from sagan.cli.verbs import AttendWords, CheckWords, SampleWords, TrainWords, Ve
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.errors import CheckpointCorrupt, ConfigError
-from sagan.presets import PRESETS, assemble, run_of
+from sagan.presets import PRESETS, assemble
 
 
 def train(argv: list[str]) -> int:
@@ -50,6 +50,7 @@ def _train_words(argv: list[str]) -> dict[str, Any]:
         prog="sagan train",
         about="Train a generator. Options that you do not name keep the preset's value; --dry-run prints all of them.",
         positionals=data,
+        needed=False,
         groups=groups,
         hint=lambda name, field: default_hint(name, field) if name in TrainWords.model_fields else "",
     )
@@ -73,6 +74,8 @@ def sample(argv: list[str]) -> int:
         format=own.format,
         device=own.device,
     )
+    for warning in result.warnings:
+        note(warning)
     note(f"{result.count:,} pictures in {duration(result.seconds)}")
     _say_paths(result.paths)
     return 0
@@ -117,8 +120,11 @@ def data_check(argv: list[str]) -> int:
     _need(words, "data", "sagan data check")
     own = checked(CheckWords, {name: words.pop(name) for name in CheckWords.model_fields if name in words})
     from sagan.workflows.check_data import check_data
+    from sagan.workflows.run_folder import need_suffix
 
-    result = check_data(checked(DataConfig, words), own.resolution, _path(own.out))
+    out = _path(own.out)
+    need_suffix(out, ".png", "the preview")
+    result = check_data(checked(DataConfig, words), own.resolution, out)
     say_rows(result.rows)
     for line in [*result.notes, *result.bad]:
         note(line)
@@ -127,12 +133,14 @@ def data_check(argv: list[str]) -> int:
 
 
 def verify(argv: list[str]) -> int:
-    """`sagan verify RUN`; ends with code 4 when a checkpoint differs from its manifest."""
-    about = "Check every checkpoint of a run, file by file, against the sizes and hashes of its manifest."
+    """`sagan verify RUN|CHECKPOINT`; ends with code 4 when a checkpoint differs from its manifest."""
+    about = (
+        "Check every checkpoint of a run, or one of them, file by file, against the sizes and hashes of its manifest."
+    )
     own = checked(VerifyWords, _words(argv, "verify", about, VerifyWords, ["run"]))
     from sagan.workflows.verify import verify
 
-    rows = verify(run_of(Path(own.run)))
+    rows = verify(Path(own.run))
     say_rows(
         (str(checkpoint), f"{'whole' if ok else 'damaged'}{f': {text}' if text else ''}")
         for checkpoint, ok, text in rows
@@ -143,7 +151,12 @@ def verify(argv: list[str]) -> int:
 def info(argv: list[str]) -> int:
     """`sagan info`."""
     read_words(
-        argv, prog="sagan info", about="Versions, devices, memory.", positionals={}, groups={}, hint=default_hint
+        argv,
+        prog="sagan info",
+        about="Versions, processor, device, precision: what a report of a fault needs.",
+        positionals={},
+        groups={},
+        hint=default_hint,
     )
     from sagan.workflows.info import info
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from sagan.cli.printing import complain, confess, say
+from sagan.cli.printing import complain, confess, leave_broken_streams, note, say, show_any_name
 from sagan.errors import ConfigError, SaganError
 
 # verb -> its line in the help. Each is a function of sagan.cli.commands, imported when it is used.
@@ -26,21 +25,24 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (see `sagan.errors`). Never raises."""
+    show_any_name()
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
     except SaganError as error:
         complain(error)
         return error.exit_code
     except KeyboardInterrupt:
+        note("sagan: stopped at once; earlier checkpoints are untouched")
         return 130
     except BrokenPipeError:  # the reader of our output left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except SystemExit as stop:  # tyro, after it printed a help text
         return stop.code if isinstance(stop.code, int) else 0
     except Exception:
         confess()
         return SaganError.exit_code
+    finally:
+        leave_broken_streams()
 
 
 def _run(argv: list[str]) -> int:
@@ -64,6 +66,8 @@ def _verb(argv: list[str]) -> tuple[str, list[str]]:
         if (verb := " ".join(argv[:words])) in VERBS:
             return verb, argv[words:]
     if argv[0] == "data":
+        if argv[1:2] in (["--help"], ["-h"], ["help"]):
+            return "data check", ["--help"]
         remedy = "Write `sagan data check PICTURES`."
         raise ConfigError(f"data needs to know what to do{', not ' + repr(argv[1]) if argv[1:] else ''}", remedy=remedy)
     near = get_close_matches(argv[0], VERBS, n=1)

@@ -53,11 +53,13 @@ def read_words(
     positionals: Fields,
     groups: Mapping[str, Fields],
     hint: Callable[[str, FieldInfo], str],
+    needed: bool = True,
 ) -> dict[str, Any]:
     """The options that were typed, by name; those that were not are absent.
 
     positionals: what stands without a name, in order.  groups: the options by the heading of their part of the help, ""
-    first.  hint: what the help says behind an option, such as its default.  Values are text, True or False, or tuples.
+    first.  hint: what the help says behind an option, such as its default.  needed: whether the help shows positionals as
+    words that must be there.  Values are text, True or False, or tuples.
     Prints the help and raises SystemExit when asked to; raises ConfigError for words that mean nothing here.
     """
     import tyro  # a fifth of a second, which the bare `sagan --help` does not pay
@@ -66,7 +68,7 @@ def read_words(
     words = _ordered(argv, list(positionals), options, prog)
 
     def argument(name: str, field: FieldInfo, *, positional: bool = False) -> Any:
-        metavar = name.upper() if positional else _metavar(field)
+        metavar = (name.upper() if needed else f"[{name.upper()}]") if positional else _metavar(field)
         shown = tyro.conf.arg(
             help=field.description, metavar=metavar, prefix_name=False, help_behavior_hint=hint(name, field) or " "
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 
 from sagan.errors import SaganError, printable
 
@@ -31,10 +33,12 @@ def say_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def note(line: object) -> None:
-    """Something on the way to a result, one line on standard error."""
-    sys.stdout.flush()
-    sys.stderr.write(printable(line) + "\n")
-    sys.stderr.flush()
+    """Something on the way to a result, one line on standard error. Nobody there to read it is no reason to stop."""
+    with suppress(OSError):  # results that cannot be written are told when the command ends
+        sys.stdout.flush()
+    with suppress(OSError):
+        sys.stderr.write(printable(line) + "\n")
+        sys.stderr.flush()
 
 
 def complain(error: SaganError) -> None:
@@ -44,9 +48,29 @@ def complain(error: SaganError) -> None:
 
 def confess() -> None:
     """An exception nobody expected: the traceback, and the request to report it."""
-    sys.stdout.flush()
-    traceback.print_exc(file=sys.stderr)
+    with suppress(OSError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        traceback.print_exc(file=sys.stderr)
     note(REPORT)
+
+
+def show_any_name() -> None:
+    """Let both streams write every character: what their encoding lacks appears as \\u escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            with suppress(OSError, ValueError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+def leave_broken_streams() -> None:
+    """Point a stream that nobody takes any more at nothing, lest Python complain at its end with a code of its own."""
+    for stream, faults in ((sys.stdout, BrokenPipeError), (sys.stderr, OSError)):
+        try:
+            stream.flush()
+        except faults:
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO
 
@@ -21,14 +22,22 @@ SHORT = {"loss/discriminator": "D", "loss/generator": "G"}
 MOST_NUMBERS = 5
 
 
+class Screen(Console):
+    """A console that falls silent when its reader leaves, as `head` does; rich's own would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Watch:
     """Call it with each event of a training run; use it as a context manager, so that the bar ends before what follows.
 
+    A stream that cannot be written to any more mutes it: whoever watches must never end a run.
     stream: where to write, standard error by default.  clock: seconds, for the pace of plain lines.
     """
 
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.console = Console(file=stream or sys.stderr, highlight=False, markup=False, soft_wrap=True)
+        self.console = Screen(file=stream or sys.stderr, highlight=False, markup=False, soft_wrap=True)
         self.clock = clock
         self.last_line = -float("inf")
         self.unwritten: str | None = None  # the newest state, when no line was due
@@ -41,26 +50,38 @@ class Watch:
 
     def __enter__(self) -> Watch:
         if self.bar is not None:
-            self.bar.start()
+            try:
+                self.bar.start()
+            except OSError:  # a bar that never started cannot be stopped
+                self.bar, self.console.quiet = None, True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-        elif self.unwritten is not None:
-            self._line(self.unwritten)
+        with self._muting():
+            if self.bar is not None:
+                self.bar.stop()
+            elif self.unwritten is not None:
+                self._line(self.unwritten)
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        match event:
-            case Note():
-                self._line(event.text)
-            case Saved():
-                self._line(f"saved {event.what}: {event.path}")
-            case Progress():
-                self._position(event)
+        with self._muting():
+            match event:
+                case Note():
+                    self._line(event.text)
+                case Saved():
+                    self._line(f"saved {event.what}: {event.path}")
+                case Progress():
+                    self._position(event)
+
+    @contextmanager
+    def _muting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:  # a full disk under a redirected stream, a terminal that was closed
+            self.console.quiet = True
 
     def _position(self, event: Progress) -> None:
         position = f"step {event.step:,}" + (f" of {event.steps:,}" if event.steps else "")

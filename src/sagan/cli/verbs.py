@@ -27,7 +27,7 @@ class SampleWords(Record):
     """`sagan sample`."""
 
     source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
-    n: int = Field(64, description="How many pictures, with seeds from 0 (-n).", ge=1, le=10_000_000)
+    n: int = Field(64, description="How many pictures, with seeds from 0 (-n).", ge=1, le=1_000_000)
     seeds: str | None = Field(None, description="Which pictures, such as 0-63 or 3,7,11; in place of -n.")
     classes: str | None = Field(None, description="Which classes, by number or name, such as 0,3; or all.")
     trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
@@ -60,7 +60,7 @@ class CheckWords(Record):
 class VerifyWords(Record):
     """`sagan verify`."""
 
-    run: str = Field(description="A run's folder.")
+    run: str = Field(description="A run's folder, or one checkpoint inside it.")
 
 
 def checked(record: type[R], words: Mapping[str, Any]) -> R:

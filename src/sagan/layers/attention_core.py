@@ -50,12 +50,14 @@ def plain(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """torch's fused kernel. Queries and keys are padded with zeros to the values' width, which changes no product:
-    with unequal widths the CPU falls back, silently, to a path that builds the whole map."""
+    with unequal widths, or rows that do not lie in one piece (those of an NCHW map), the CPU falls back, silently, to a
+    path that builds the whole map."""
     missing = value.shape[-1] - query.shape[-1]
     if missing > 0:
         query, key = F.pad(query, (0, missing)), F.pad(key, (0, missing))
     elif missing < 0:
         value = F.pad(value, (0, -missing))
+    query, key, value = query.contiguous(), key.contiguous(), value.contiguous()  # no copy for channels-last maps
     mixed = F.scaled_dot_product_attention(query[:, None], key[:, None], value[:, None], scale=1.0)[:, 0]
     return mixed[..., :missing] if missing < 0 else mixed
 

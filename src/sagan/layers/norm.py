@@ -14,12 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sagan.layers.labels import required_labels
+
 
 class BatchNorm2d(nn.Module):
     """Batch norm over (B, H, W) with one gain and bias a channel.
 
     channels: C.  classes: 0 for one gain and bias; K for tables (K, C), chosen by each picture's label.
     group: statistics over groups of this many pictures, as separate devices would have; 0 for the whole batch.
+    momentum: how far one batch moves the running statistics. Its groups share it equally, so that the statistics move
+    about as far whatever the number of groups.
     """
 
     running_mean: Tensor
@@ -38,10 +42,10 @@ class BatchNorm2d(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """x: (B, C, H, W); labels: (B,) int64, needed when there are classes -> (B, C, H, W)."""
+        """x: (B, C, H, W); labels: (B,) int64 when there are classes, or ConfigError -> (B, C, H, W)."""
         if not self.classes:
             return self._normalise(x, self.gain, self.bias)
-        assert labels is not None, "a conditional norm needs labels"
+        labels = required_labels(labels, self.classes)
         gain = F.embedding(labels, self.gain)[:, :, None, None]  # (B, C, 1, 1)
         bias = F.embedding(labels, self.bias)[:, :, None, None]
         flat = self._normalise(x, None, None)
@@ -52,7 +56,8 @@ class BatchNorm2d(nn.Module):
             return F.batch_norm(x, self.running_mean, self.running_var, gain, bias, False, 0.0, self.eps)
         mean, var = (self.running_mean, self.running_var) if self.moving else (None, None)
         groups = x.split(self.group) if self.group and self.group < len(x) else (x,)
-        parts = [F.batch_norm(part, mean, var, gain, bias, True, self.momentum, self.eps) for part in groups]
+        momentum = self.momentum / len(groups)
+        parts = [F.batch_norm(part, mean, var, gain, bias, True, momentum, self.eps) for part in groups]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

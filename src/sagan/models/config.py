@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import field_validator, model_validator
 
 from sagan.errors import ConfigError
-from sagan.models.architecture import discriminator_sizes, generator_sizes
+from sagan.models.architecture import ARCHITECTURES, discriminator_sizes, generator_sizes
 from sagan.records import Record, option
 
 # resolution -> (generator width, discriminator width, attention at): the published sizes (SNGAN Table 4, StudioGAN's 64,
 # the authors' released 128 with attention where the paper's headline row has it).
 PUBLISHED = {16: (128, 128, 8), 32: (256, 128, 16), 64: (64, 64, 32), 128: (64, 64, 64)}
+
+ATTENTION_CHANNELS = 8  # the fewest that attention takes: its queries and keys have an eighth of the map's
 
 
 class ModelConfig(Record):
@@ -64,13 +67,31 @@ class ModelConfig(Record):
         }
         for name, value in chosen.items():
             object.__setattr__(self, name, value)  # frozen for everybody else: the record is complete once made
-        for name, places in (("g_attn", self.g_attn or ()), ("d_attn", self.d_attn or ())):
-            sizes = generator_sizes if name == "g_attn" else discriminator_sizes
-            possible = sorted(set(sizes(self.resolution)))
-            for place in places:
-                if place not in possible:
-                    raise ConfigError(
-                        f"{name} has {place}, but the maps there are {possible}",
-                        remedy="Name map sizes from that list.",
-                    )
+        shape = ARCHITECTURES[self.resolution]
+        maps = _first_factors(generator_sizes(self.resolution), shape.generator[1:])
+        _check_places("g", self.g_attn or (), self.g_ch, maps)
+        maps = _first_factors(discriminator_sizes(self.resolution), shape.discriminator)
+        _check_places("d", self.d_attn or (), self.d_ch, maps)
         return self
+
+
+def _first_factors(sizes: Sequence[int], factors: Sequence[int]) -> dict[int, int]:
+    """Map size -> multiple of the base width there; where several blocks have a size, of the first, as attention is."""
+    return dict(reversed(list(zip(sizes, factors, strict=True))))
+
+
+def _check_places(network: Literal["g", "d"], places: Sequence[int], width: int, factors: Mapping[int, int]) -> None:
+    """Raise ConfigError for attention where there is no map, or where the map has too few channels for it."""
+    name = f"{network}_attn"
+    for place in places:
+        if place not in factors:
+            raise ConfigError(
+                f"{name} has {place}, but the maps there are {sorted(factors)}", remedy="Name map sizes from that list."
+            )
+        if width * factors[place] < ATTENTION_CHANNELS:
+            raise ConfigError(
+                f"{name} has {place}, but attention needs {ATTENTION_CHANNELS} channels"
+                f" and that map has {width * factors[place]}",
+                remedy=f"Use {network}_ch {-(-ATTENTION_CHANNELS // factors[place])} or more,"
+                f" or leave {place} out of {name} (0 for no attention).",
+            )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sagan.layers.attention import SelfAttention2d
 from sagan.layers.blocks import DownBlock, FirstDownBlock
+from sagan.layers.labels import required_labels
 from sagan.layers.parts import Parts
 from sagan.layers.precision import full_precision
 
@@ -49,7 +50,12 @@ class Discriminator(nn.Module):
         self.embedding = parts.embedding(classes, widths[-1]) if classes else None
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
-        """pictures: (B, 3, R, R) in [-1, 1]; labels: (B,) int64 when there are classes -> logits (B,) in float32."""
+        """pictures: (B, 3, R, R) in [-1, 1]; labels: (B,) int64 when there are classes -> logits (B,) in float32.
+
+        Raises ConfigError when there are classes and no labels.
+        """
+        if self.classes:
+            required_labels(labels, self.classes)
         h = pictures.contiguous(memory_format=torch.channels_last)
         for number, block in enumerate(self.blocks):
             h = block(h)

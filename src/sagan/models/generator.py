@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sagan.layers.attention import SelfAttention2d
 from sagan.layers.blocks import UpBlock
+from sagan.layers.labels import required_labels
 from sagan.layers.parts import Norm, Parts, batch_norm
 from sagan.models.architecture import STEM
 
@@ -60,7 +61,12 @@ class Generator(nn.Module):
         return [STEM << (block + 1) for block in range(len(self.blocks))]
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """latents: (B, z_dim); labels: (B,) int64 when there are classes -> pictures (B, 3, R, R) in [-1, 1]."""
+        """latents: (B, z_dim); labels: (B,) int64 when there are classes -> pictures (B, 3, R, R) in [-1, 1].
+
+        Raises ConfigError when there are classes and no labels.
+        """
+        if self.classes:
+            required_labels(labels, self.classes)
         h = self.stem(latents).unflatten(1, (-1, STEM, STEM))  # (B, widths[0], 4, 4)
         h = h.contiguous(memory_format=torch.channels_last)
         for size, block in zip(self.map_sizes(), self.blocks, strict=True):

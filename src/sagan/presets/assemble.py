@@ -47,7 +47,7 @@ def assemble(
         return fresh
     said = {**(chosen if preset or from_file.get("preset") else {}), **from_file, **words}
     said |= {"preset": name} if preset or from_file.get("preset") else {}
-    said |= {"out": words.get("out") or str(folder)}
+    said |= {"out": words.get("out") or from_file.get("out") or str(folder)}
     return _continued(from_toml(folder / "run.toml"), fresh, said)
 
 

@@ -51,8 +51,8 @@ class TrainingConfig(Record):
     @field_validator("time")
     @classmethod
     def _readable_time(cls, value: str) -> str:
-        if value:
-            seconds(value)
+        if value and seconds(value) <= 0:
+            raise ConfigError(f"time is {value!r}", remedy="Write a time above zero, or leave it out for no limit.")
         return value
 
     @field_validator("grad_accum")
@@ -73,5 +73,5 @@ class OutputConfig(Record):
     save_every: int = option(500, "Steps between checkpoints; 0 for only the last.", resume="free", ge=0)
     keep: int = option(2, "Newest checkpoints to keep, at least 2; the best is kept besides.", resume="free", ge=2)
     tensorboard: bool = option(False, "Write TensorBoard events too (needs the extra 'track').", resume="free")
-    threads: int = option(0, "Processor threads; 0 means all cores.", ge=0, le=1024)
+    threads: int = option(0, "Processor threads; 0 means all cores.", resume="schedule", ge=0, le=1024)
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.", resume="free")

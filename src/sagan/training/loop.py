@@ -48,10 +48,23 @@ class Length:
     images: int | None
     seconds: float | None
 
+    def shares(self, game: Game, elapsed: float) -> dict[str, float]:
+        """How much of each limit is used up, by the name of its option. elapsed: training time of the run in seconds."""
+        parts = {"steps": (game.step, self.steps), "kimg": (game.images, self.images), "time": (elapsed, self.seconds)}
+        return {name: done / limit for name, (done, limit) in parts.items() if limit is not None}
+
     def share(self, game: Game, elapsed: float) -> float:
         """How much of the run is done, from 0 to 1, by the limit that is nearest."""
-        parts = ((game.step, self.steps), (game.images, self.images), (elapsed, self.seconds))
-        return min(1.0, max((done / limit for done, limit in parts if limit is not None), default=0.0))
+        return min(1.0, max(self.shares(game, elapsed).values(), default=0.0))
+
+    def seconds_left(self, game: Game, elapsed: float, seconds_a_step: float) -> float:
+        """Training time until the nearest limit, infinite without one."""
+        shown = game.config.batch_size * game.config.n_dis
+        return min(
+            math.inf if self.steps is None else (self.steps - game.step) * seconds_a_step,
+            math.inf if self.images is None else (self.images - game.images) / shown * seconds_a_step,
+            math.inf if self.seconds is None else self.seconds - elapsed,
+        )
 
 
 def length_of(training: TrainingConfig) -> Length:
@@ -78,7 +91,7 @@ def run_loop(
     """
     keeper = _Keeper(batches)
     start = time.monotonic() - seconds_before
-    finished = length.share(game, seconds_before) >= 1.0
+    finished = length.share(game, seconds_before) >= 1.0 or stop()
     while not finished:
         report = train_step(game, keeper)
         elapsed = time.monotonic() - start
@@ -98,7 +111,7 @@ def check_finite(report: Report, step: int) -> None:
         if not math.isfinite(float(value)):
             raise NumericError(
                 f"{name} is {float(value)} at step {step}",
-                remedy="The last checkpoint is intact; go on from it with smaller learning rates (--g-lr, --d-lr).",
+                remedy="The last checkpoint is intact; go on from it with --override and a smaller --g-lr and --d-lr.",
             )
 
 

@@ -39,6 +39,8 @@ class Progress:
     losses: dict[str, float] = field(default_factory=dict)
 
 
+LAST_LINES = 50
+
 Event = Note | Saved | Progress
 Watch = Callable[[Event], None]
 
@@ -53,12 +55,18 @@ def write_log_line(path: Path, values: dict[str, float]) -> bool:
     return append_line(path, json.dumps(rounded, allow_nan=False))
 
 
-def read_log(path: Path) -> list[dict[str, float]]:
-    """The lines of log.jsonl; a torn last line, which a crash may leave, is passed over."""
+def read_log(path: Path, most: int | None = None) -> list[dict[str, float]]:
+    """The lines of log.jsonl; a torn last line, which a crash may leave, is passed over.
+
+    most: of a longer log only about so many lines are parsed, evenly spread, the last ones always among them.
+    """
     rows: list[dict[str, float]] = []
     if not path.exists():
         return rows
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if most is not None and len(lines) > most:
+        lines = lines[: -LAST_LINES : -(-len(lines) // most)] + lines[-LAST_LINES:]
+    for line in lines:
         try:
             row = json.loads(line)
         except ValueError:

@@ -44,7 +44,7 @@ def update_discriminator(game: Game, batch: Batch) -> Report:
             with torch.no_grad(), still_statistics(game.generator):
                 fake = game.generator(latents[part], pick(fake_labels, part))
             pictures = torch.cat([real[part], fake.to(real.dtype)])
-            labels = None if real_labels is None else torch.cat([real_labels[part], pick(fake_labels, part)])
+            labels = join(pick(real_labels, part), pick(fake_labels, part))
             on_real, on_fake = game.discriminator(pictures, labels).chunk(2)
             loss = hinge_discriminator(real=on_real, fake=on_fake) / game.config.grad_accum
         loss.backward()
@@ -86,9 +86,14 @@ def parts(game: Game) -> list[slice]:
     return [slice(start, start + size) for start in range(0, game.config.batch_size, size)]
 
 
-def pick(labels: Tensor | None, part: slice) -> Tensor:
+def pick(labels: Tensor | None, part: slice) -> Tensor | None:
     """A part of the labels; None stays None for unconditional networks."""
-    return None if labels is None else labels[part]  # type: ignore[return-value]
+    return None if labels is None else labels[part]
+
+
+def join(real: Tensor | None, fake: Tensor | None) -> Tensor | None:
+    """Labels of real pictures, then those of fakes; None for unconditional networks."""
+    return None if real is None or fake is None else torch.cat([real, fake])
 
 
 class Sums(Report):

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while training: the first asks for a stop after the step, the second leaves at once."""
+"""Ctrl-C, SIGTERM or a closed terminal: the first asks for a stop after the step, the second leaves at once."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
 
 class StopSignals:
-    """Inside, SIGINT and SIGTERM only set a flag, so that a step and a save are never torn.
+    """Inside, the signals that end a program only set a flag, so that a step and a save are never torn.
 
     A second signal raises KeyboardInterrupt where the program is; the previous checkpoint stays. The handlers found at the
-    start are put back at the end. Does nothing outside the main thread, where handlers cannot be set.
+    start are put back at the end; a signal that was ignored (nohup) stays so. Does nothing outside the main thread, where
+    handlers cannot be set.
     """
 
     def __init__(self) -> None:
@@ -30,8 +33,9 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+            for number in SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -51,9 +51,9 @@ def measure(layer: SelfAttention2d, x: Tensor) -> dict[str, float]:
     """The four numbers of one layer at one input x: (B, C, H, W)."""
     height, width = x.shape[-2:]
     step = max(1, height * width // QUERIES)
-    places = torch.arange(step // 2, height * width, step, device=x.device)
+    places = torch.arange(step // 2, height * width, step)
     queries = torch.stack((places // width, places % width), dim=1)  # (Q, 2)
-    weights = layer.weights(x, queries)  # (B, Q, h, w)
+    weights = layer.weights(x, queries.to(x.device)).cpu()  # (B, Q, h, w); from here on the CPU: mps has no float64
     branch = layer.gamma * layer.branch(x)
     flat = weights.flatten(2).double()
     entropy = -(flat * flat.clamp_min(1e-30).log()).sum(-1).mean() / math.log(flat.shape[-1])
@@ -66,9 +66,9 @@ def measure(layer: SelfAttention2d, x: Tensor) -> dict[str, float]:
 
 
 def _distances(queries: Tensor, keys: torch.Size, size: tuple[int, int]) -> Tensor:
-    """(Q, h*w): from each query's centre to each key's, both maps taken as the unit square."""
-    ours = (queries + 0.5) / torch.tensor(size, device=queries.device)
-    rows = (torch.arange(keys[0], device=queries.device) + 0.5) / keys[0]
-    columns = (torch.arange(keys[1], device=queries.device) + 0.5) / keys[1]
+    """(Q, h*w): from each query's centre to each key's, both maps taken as the unit square. On the CPU."""
+    ours = (queries + 0.5) / torch.tensor(size)
+    rows = (torch.arange(keys[0]) + 0.5) / keys[0]
+    columns = (torch.arange(keys[1]) + 0.5) / keys[1]
     theirs = torch.cartesian_prod(rows, columns)  # (h*w, 2)
     return torch.cdist(ours, theirs).double()

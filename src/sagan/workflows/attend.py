@@ -22,10 +22,10 @@ from sagan.layers.attention import SelfAttention2d, attention_layers, record_inp
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
 from sagan.runtime import Runtime, choose_runtime
-from sagan.sampling import draw_labels, draw_latents, to_pixels
+from sagan.sampling import draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.visualise.attention import render_attention, stack
 from sagan.visualise.points import pick_points, pixel_of, position_of
-from sagan.workflows.openers import OpenGenerator, open_both
+from sagan.workflows.openers import OpenGenerator, class_number, open_both, open_generator
 from sagan.workflows.run_folder import png
 
 Point = tuple[int, int]
@@ -94,12 +94,14 @@ def attend(
         raise ConfigError(
             "the figure is a PNG file", where=target, remedy="Name it so: the arrays go beside it as npz."
         )
-    opened, discriminator = open_both(source, runtime=runtime or choose_runtime(device))
+    runtime = runtime or choose_runtime(device)
     if image is None:
+        opened = open_generator(source, runtime=runtime)
         picture, found = of_generated(opened, seed, label, at, points, layers)
         named = [f"{opened.classes[_label(opened, label, seed)]}"] if opened.classes else []
         subject = ", ".join([f"seed {seed}", *named])
     else:
+        opened, discriminator = open_both(source, runtime=runtime)
         if discriminator is None:
             raise ConfigError(
                 "this file holds no discriminator, which attention on a real picture needs",
@@ -111,7 +113,7 @@ def attend(
     write_atomic(target, png(figure(picture, found, subject)))
     write_atomic(arrays, _npz(picture, found))
     lines = [f"{entry.layer}: gamma {entry.gamma:+.4f}, points {_words(entry.points)}" for entry in found]
-    return AttendResult([target, arrays], lines)
+    return AttendResult([target, arrays], [*opened.warnings, *lines])
 
 
 def figure(picture: NDArray[np.uint8], found: Sequence[Attention], subject: str) -> Image.Image:
@@ -130,14 +132,12 @@ def of_generated(
 ) -> tuple[NDArray[np.uint8], list[Attention]]:
     """The picture of a seed (R, R, 3) and the attention of the generator's layers while it drew it."""
     generator = opened.generator
-    device = next(generator.parameters()).device
-    latents = torch.from_numpy(draw_latents([seed], generator.z_dim)).to(device)
     number = _label(opened, label, seed)
-    labels = torch.tensor([number], device=device) if opened.classes else None
+    latents, labels = inner_batch(generator, draw_latents([seed], generator.z_dim), np.asarray([number]))
     layers = _choose(attention_layers(generator, "G"), names)
     inputs, output = record_inputs(layers, lambda: generator(latents, labels))
     picture = to_pixels(output)[0]
-    return picture, [_look(name, layer, inputs[name], at, points, len(picture)) for name, layer in layers.items()]
+    return picture, [_look(name, layer, inputs[name][:1], at, points, len(picture)) for name, layer in layers.items()]
 
 
 def of_real(
@@ -192,18 +192,6 @@ def _label(opened: OpenGenerator, label: str | None, seed: int) -> int:
             raise ConfigError("this generator has no classes", remedy="Leave out the label.")
         return 0
     return int(draw_labels([seed], len(opened.classes))[0]) if label is None else class_number(label, opened.classes)
-
-
-def class_number(word: str, classes: Sequence[str]) -> int:
-    """'cat' or '3' -> 3. A name wins over a number. Raises ConfigError naming the classes."""
-    if word in classes:
-        return list(classes).index(word)
-    if word.isdecimal() and int(word) < len(classes):
-        return int(word)
-    shown = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
-    raise ConfigError(
-        f"there is no class {word}", remedy=f"There are: {shown}; or numbers from 0 to {len(classes) - 1}."
-    )
 
 
 def _read_image(path: Path, resolution: int) -> NDArray[np.uint8]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from sagan.data.check import Check
 from sagan.data.check import check_data as look_at
 from sagan.data.config import DataConfig
 from sagan.errors import DataError
-from sagan.runtime import available_cores
+from sagan.runtime import available_cores, has_accelerator
 from sagan.visualise.grid import render_grid
 from sagan.workflows.run_folder import write_picture
 
@@ -38,8 +36,7 @@ def check_data(data: DataConfig, resolution: int | None = None, out: Path | None
     resolution: side of the squares, 32 when None.  out: where to write the preview, data-check.png when None.
     Raises DataError when there is nothing to look at; a set that is there but unusable is reported with exit code 3.
     """
-    has_accelerator = torch.cuda.is_available() or torch.backends.mps.is_available()
-    found = look_at(data, resolution or RESOLUTION, accelerator=has_accelerator, threads=available_cores())
+    found = look_at(data, resolution or RESOLUTION, accelerator=has_accelerator(), threads=available_cores())
     preview = None
     if len(found.preview):
         preview = out or Path("data-check.png")

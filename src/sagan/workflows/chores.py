@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sagan.checkpoint.folder import publish
 from sagan.checkpoint.generator_file import GeneratorRecord, pack_generator
@@ -16,9 +16,8 @@ from sagan.checkpoint.retention import read_best, retain, write_best
 from sagan.config import RunConfig
 from sagan.data.batches import Batches
 from sagan.data.emblem_score import score
-from sagan.data.images import ImageSet
-from sagan.errors import ConfigError
-from sagan.models.generator import Generator
+from sagan.data.images import EMBLEMS, ImageSet
+from sagan.errors import CheckpointError, SaganError
 from sagan.sampling import draw
 from sagan.training.game import Game
 from sagan.training.loop import Chore, Length, Moment
@@ -26,14 +25,14 @@ from sagan.training.reporting import Note, Progress, Saved, Watch, write_log_lin
 from sagan.training.state import GENERATOR, RunState, state_files
 from sagan.training.step import to_signal
 from sagan.training.telemetry import PICTURES, observe_attention
-from sagan.visualise.grid import render_grid
+from sagan.workflows.grids import picture_grid
 from sagan.workflows.reporting import write_report
 from sagan.workflows.run_folder import RunFolder, write_picture
+from sagan.workflows.tensorboard import TensorBoard
 
-GRID_ROWS, GRID_COLUMNS = 10, 8
+REPORT_SHARE = 50  # a report is renewed when at least so many times its own cost has passed
 SCORED = 512
 PROTOCOL = f"structure score, {SCORED} pictures, averaged generator"
-EMBLEMS = "emblems"
 
 
 @dataclass
@@ -47,8 +46,10 @@ class Scene:
     length: Length
     environment: dict[str, str | int]
     watch: Watch
+    stop: Callable[[], bool]
     last_log: tuple[float, int] | None = None
     latest: dict[str, float] = field(default_factory=dict)
+    report_due: float = 0.0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -56,22 +57,31 @@ class Scene:
         return self.images.classes
 
 
-def chores_of(scene: Scene) -> list[Chore]:
-    """The chores in their order: numbers, pictures, then the checkpoint and the report that shows them."""
+@contextmanager
+def chores_of(scene: Scene, step: int) -> Iterator[list[Chore]]:
+    """The chores in their order: numbers, then what must not be lost, then pictures and the page that shows them.
+
+    step: where the run stands.
+    """
     output = scene.config.output
-    chores = [
-        Chore(1, lambda moment: announce(scene, moment)),
-        Chore(output.log_every, lambda moment: log(scene, moment)),
-        Chore(output.sample_every, lambda moment: show(scene, moment.game), at_end=output.sample_every > 0),
-        Chore(output.save_every, lambda moment: save(scene, moment)),
-    ]
-    if output.tensorboard:
-        chores.insert(2, Chore(output.log_every, _tensorboard(scene)))
-    return chores
+    board = TensorBoard(scene.folder.path / "tensorboard", step) if output.tensorboard else None
+    try:
+        yield [
+            Chore(1, lambda moment: announce(scene, moment)),
+            Chore(output.log_every, lambda moment: log(scene, moment, board)),
+            Chore(output.save_every, lambda moment: save(scene, moment)),
+            Chore(output.sample_every, lambda moment: show(scene, moment.game), at_end=output.sample_every > 0),
+            Chore(output.save_every, lambda moment: report(scene, moment)),
+        ]
+    finally:
+        if board is not None:
+            board.close()
 
 
 def announce(scene: Scene, moment: Moment) -> None:
     """Tell the watcher how far the run is."""
+    if scene.stop() and moment.last:
+        scene.watch(Note("Stopping here; saving first. Once more leaves at once."))
     share = scene.length.share(moment.game, moment.seconds)
     rate, left = scene.latest.get("rate/images_per_second", moment.game.images / moment.seconds), None
     if share > 0 and moment.game.step > 1:
@@ -90,7 +100,7 @@ def announce(scene: Scene, moment: Moment) -> None:
     )
 
 
-def log(scene: Scene, moment: Moment) -> None:
+def log(scene: Scene, moment: Moment, board: TensorBoard | None) -> None:
     """One line of log.jsonl: counters, losses, logits, attention telemetry, rate."""
     game = moment.game
     values: dict[str, float] = {
@@ -110,6 +120,8 @@ def log(scene: Scene, moment: Moment) -> None:
     scene.latest.update(values)
     if not write_log_line(scene.folder.log, values):
         scene.watch(Note(f"Warning: the log {scene.folder.log} could not be written; training goes on."))
+    if board is not None:
+        board.write(values)
 
 
 def show(scene: Scene, game: Game) -> None:
@@ -119,33 +131,24 @@ def show(scene: Scene, game: Game) -> None:
     scene.watch(Saved(path, "grid"))
 
 
-def picture_grid(generator: Generator, classes: tuple[str, ...]) -> Any:
-    """The grid of a generator: with classes one row each (the first ten), every column one seed; else 8x8 seeds."""
-    if not classes:
-        return render_grid(draw(generator, range(GRID_COLUMNS**2)), GRID_COLUMNS)
-    rows = len(classes[:GRID_ROWS])
-    seeds, labels = list(range(GRID_COLUMNS)) * rows, np.repeat(np.arange(rows), GRID_COLUMNS)
-    return render_grid(draw(generator, seeds, labels.tolist()), GRID_COLUMNS, row_names=classes[:rows])
-
-
-def real_grid(images: ImageSet, classes: tuple[str, ...]) -> Any:
-    """The same arrangement of real pictures: the first ones of each class, or of the set."""
-    if not classes:
-        return render_grid(images.pictures(np.arange(min(len(images), GRID_COLUMNS**2))), GRID_COLUMNS)
-    chosen: list[NDArray[np.int64]] = []
-    for label in range(len(classes[:GRID_ROWS])):
-        members = np.flatnonzero(images.labels == label)
-        chosen.append(members[np.arange(GRID_COLUMNS) % len(members)])
-    return render_grid(images.pictures(np.concatenate(chosen)), GRID_COLUMNS, row_names=classes[: len(chosen)])
-
-
 def save(scene: Scene, moment: Moment) -> None:
-    """A checkpoint; then the best by the structure score (emblems only), retention and the report."""
+    """A checkpoint; then the best by the structure score (emblems only), and retention."""
     publish_checkpoint(scene, moment.game, moment.seconds)
     best = score_emblems(scene, moment)
     for warning in retain(scene.folder.path, scene.config.output.keep, best):
         scene.watch(Note(f"Warning: {warning}"))
-    write_report(scene.folder)
+
+
+def report(scene: Scene, moment: Moment) -> None:
+    """Curves, attention figure and page; seldom enough to stay cheap, and never worth ending a run for."""
+    if not moment.last and moment.seconds < scene.report_due:
+        return
+    start = time.monotonic()
+    try:
+        write_report(scene.folder)
+    except SaganError as error:
+        scene.watch(Note(f"Warning: the report could not be renewed: {error}"))
+    scene.report_due = moment.seconds + REPORT_SHARE * (time.monotonic() - start)
 
 
 def publish_checkpoint(scene: Scene, game: Game, seconds: float) -> None:
@@ -181,26 +184,12 @@ def score_emblems(scene: Scene, moment: Moment) -> int | None:
     write_log_line(
         scene.folder.log, {"step": moment.game.step} | {f"score/{name}": value for name, value in values.items()}
     )
-    best = read_best(scene.folder.path)
+    try:
+        best = read_best(scene.folder.path)
+    except CheckpointError as error:
+        scene.watch(Note(f"Warning: {error}"))
+        best = None
     if best is None or best.protocol != PROTOCOL or values["structure"] >= best.value:
         write_best(scene.folder.path, moment.game.step, values["structure"], PROTOCOL)
         return moment.game.step
     return best.step
-
-
-def _tensorboard(scene: Scene) -> Callable[[Moment], None]:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise ConfigError(
-            "tensorboard is not installed", remedy="pip install 'sagan-torch[track]', or leave out --tensorboard."
-        ) from None
-    writer = SummaryWriter(str(scene.folder.path / "tensorboard"))
-
-    def write(moment: Moment) -> None:
-        for name, value in scene.latest.items():
-            if "/" in name:
-                writer.add_scalar(name, value, moment.game.step)
-        writer.flush()
-
-    return write

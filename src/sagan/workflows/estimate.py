@@ -13,7 +13,7 @@ from torch import Tensor
 from sagan.config import RunConfig
 from sagan.data.batches import Batch
 from sagan.models.build import parameter_count
-from sagan.runtime import Runtime
+from sagan.runtime import Runtime, memory_errors
 from sagan.training.game import Game, new_game
 from sagan.training.state import optimiser_tensors
 from sagan.training.step import train_step
@@ -33,25 +33,18 @@ class Estimate:
 
 
 def estimate(config: RunConfig, classes: int, runtime: Runtime) -> Estimate:
-    """Take two steps of a throw-away game on a small batch, time the second and count what autograd keeps."""
+    """Take two steps of a throw-away game on a small batch, time the second and count what autograd keeps.
+
+    Raises ResourceError when even the small batch does not fit into memory.
+    """
     training = config.training
     pictures = min(PROBE_PICTURES, training.batch_size // training.grad_accum)
     small = training.model_copy(update={"batch_size": pictures, "grad_accum": 1})
-    game = new_game(config.model, small, classes, runtime)
-    batches = _blank_batches(config.model.resolution, pictures)
-    train_step(game, batches)
-    kept: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    start = time.perf_counter()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with memory_errors():
+        game = new_game(config.model, small, classes, runtime)
+        batches = _blank_batches(config.model.resolution, pictures)
         train_step(game, batches)
-    if runtime.device.type == "cuda":
-        torch.cuda.synchronize(runtime.device)
-    seconds = time.perf_counter() - start
+        seconds, kept = _observed_step(game, batches, runtime)
     generator, discriminator = parameter_count(game.generator), parameter_count(game.discriminator)
     states = _state_bytes(game)
     part = training.batch_size // training.grad_accum
@@ -59,9 +52,25 @@ def estimate(config: RunConfig, classes: int, runtime: Runtime) -> Estimate:
         generator_parameters=generator,
         discriminator_parameters=discriminator,
         seconds_a_step=seconds * training.batch_size / pictures,
-        memory_bytes=states + 4 * (generator + discriminator) + sum(kept.values()) * part // pictures,
+        memory_bytes=states + 4 * (generator + discriminator) + kept * part // pictures,
         checkpoint_bytes=states,
     )
+
+
+def _observed_step(game: Game, batches: Iterator[Batch], runtime: Runtime) -> tuple[float, int]:
+    """Take one step; returns (the seconds it took, the bytes that autograd kept for its backward passes)."""
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    runtime.synchronise()
+    start = time.perf_counter()
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        train_step(game, batches)
+    runtime.synchronise()
+    return time.perf_counter() - start, sum(kept.values())
 
 
 def _state_bytes(game: Game) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagan.checkpoint.folder import newest, read_folder, verify
 from sagan.checkpoint.generator_file import GeneratorRecord, parse_generator, read_generator
 from sagan.checkpoint.loading import assign
+from sagan.checkpoint.manifest import MANIFEST
+from sagan.checkpoint.tensors import Tensors, unpack_bytes
 from sagan.config import RunConfig
-from sagan.errors import CheckpointCorrupt, CheckpointMissing
+from sagan.errors import CheckpointCorrupt, CheckpointMissing, ConfigError
 from sagan.models.build import build_discriminator, build_generator
 from sagan.models.discriminator import Discriminator
 from sagan.models.generator import Generator
@@ -20,11 +23,12 @@ from sagan.workflows.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class OpenGenerator:
-    """A generator ready to draw from: in eval mode, on its device."""
+    """A generator ready to draw from: in eval mode, on its device. warnings: newer checkpoints that were passed over."""
 
     generator: Generator
     record: GeneratorRecord
     source: Path
+    warnings: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -47,28 +51,16 @@ def open_run(path: str | Path) -> OpenRun:
     folder = RunFolder(Path(path))
     config = folder.read_record()
     if config is None:
-        what = "this is not the folder of a run" if folder.path.is_dir() else "there is no such file or folder"
-        raise CheckpointMissing(what, where=path, remedy="The folder of a run holds a run.toml.")
+        if not folder.path.is_dir():
+            remedy = "Name a run, a checkpoint or a generator file."
+            raise CheckpointMissing("there is no such file or folder", where=path, remedy=remedy)
+        remedy = "The folder of a run holds a run.toml."
+        raise CheckpointMissing("this is not the folder of a run", where=path, remedy=remedy)
     checkpoint, warnings = newest(folder.path)
     if checkpoint is None:
         remedy = "All of its checkpoints are damaged." if warnings else "Train it a little longer."
         raise CheckpointMissing("there is no checkpoint to open", where=path, remedy=remedy)
     return OpenRun(folder, config, checkpoint, warnings)
-
-
-def generator_path(path: str | Path) -> Path:
-    """The generator file that a path stands for: a run's newest, a checkpoint's, or the file itself."""
-    path = Path(path)
-    if path.is_file():
-        return path
-    if (path / GENERATOR).is_file():
-        verify(path) if (path / "manifest.json").exists() else None
-        return path / GENERATOR
-    if path.is_dir():
-        return open_run(path).checkpoint / GENERATOR
-    raise CheckpointMissing(
-        "there is no such file or folder", where=path, remedy="Name a run, a checkpoint or a generator file."
-    )
 
 
 def open_generator(path: str | Path, *, device: str = "auto", runtime: Runtime | None = None) -> OpenGenerator:
@@ -77,34 +69,54 @@ def open_generator(path: str | Path, *, device: str = "auto", runtime: Runtime |
     device: where to put it, as in `sagan train --device`.  runtime: instead of a device, one that was chosen already.
     Raises CheckpointMissing, CheckpointCorrupt, CheckpointIncompatible; ConfigError for a device that is not there.
     """
-    source = generator_path(path)
-    record, tensors = read_generator(source)
-    generator = build_generator(record.model, len(record.classes))
-    assign(generator.state_dict(), tensors, source)
-    place = (runtime or choose_runtime(device)).place
-    return OpenGenerator(place(generator).eval().requires_grad_(False), record, source)
+    source, warnings = _generator_file(Path(path))
+    return _build(*read_generator(source), source, warnings, runtime or choose_runtime(device))
 
 
 def open_both(path: str | Path, *, runtime: Runtime | None = None) -> tuple[OpenGenerator, Discriminator | None]:
     """A generator and, when the path is a run or a checkpoint folder, its discriminator too."""
-    path = Path(path)
+    source, warnings = _generator_file(Path(path))
+    runtime = runtime or choose_runtime()
+    if Path(path).is_file() or not (source.parent / MODEL).exists():
+        return _build(*read_generator(source), source, warnings, runtime), None
+    _, files = read_folder(source.parent)
+    opened = _build(*parse_generator(files[GENERATOR], source), source, warnings, runtime)
+    return opened, runtime.place(_discriminator(files[MODEL], opened.record, source.parent / MODEL))
+
+
+def class_number(word: str, classes: Sequence[str]) -> int:
+    """'cat' or '3' -> 3. A name wins over a number. Raises ConfigError naming the classes."""
+    if word in classes:
+        return list(classes).index(word)
+    if word.isdecimal() and int(word) < len(classes):
+        return int(word)
+    shown = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
+    raise ConfigError(
+        f"there is no class {word}", remedy=f"There are: {shown}; or numbers from 0 to {len(classes) - 1}."
+    )
+
+
+def _generator_file(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """The generator file that a path stands for, and warnings about damaged ones that were passed over."""
     if path.is_file():
-        return open_generator(path, runtime=runtime), None
-    checkpoint = path if (path / GENERATOR).is_file() else open_run(path).checkpoint
-    if not (checkpoint / MODEL).exists():
-        return open_generator(path, runtime=runtime), None
-    _, files = read_folder(checkpoint)
-    record, tensors = parse_generator(files[GENERATOR], checkpoint / GENERATOR)
+        return path, ()
+    if (path / GENERATOR).is_file():
+        if (path / MANIFEST).exists():
+            verify(path)
+        return path / GENERATOR, ()
+    run = open_run(path)
+    return run.checkpoint / GENERATOR, tuple(run.warnings)
+
+
+def _build(
+    record: GeneratorRecord, tensors: Tensors, source: Path, warnings: tuple[str, ...], runtime: Runtime
+) -> OpenGenerator:
     generator = build_generator(record.model, len(record.classes))
-    assign(generator.state_dict(), tensors, checkpoint / GENERATOR)
-    place = (runtime or choose_runtime()).place
-    opened = OpenGenerator(place(generator).eval().requires_grad_(False), record, checkpoint / GENERATOR)
-    return opened, place(_discriminator(files[MODEL], record, checkpoint / MODEL))
+    assign(generator.state_dict(), tensors, source)
+    return OpenGenerator(runtime.place(generator).eval().requires_grad_(False), record, source, warnings)
 
 
 def _discriminator(payload: bytes, record: GeneratorRecord, where: Path) -> Discriminator:
-    from sagan.checkpoint.tensors import unpack_bytes
-
     prefix = "discriminator."
     tensors = unpack_bytes(payload, where)[0]
     ours = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sagan.config import RunConfig
-from sagan.data.images import open_images
+from sagan.data.images import EMBLEMS, open_images
 from sagan.presets import run_folder
 from sagan.runtime import choose_runtime
 from sagan.training.config import TrainingConfig
 from sagan.training.loop import length_of
 from sagan.workflows.estimate import duration, estimate, size
+from sagan.workflows.tensorboard import require_tensorboard
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,22 @@ class Plan:
 
 
 def plan(config: RunConfig) -> Plan:
-    """Open the pictures, take two small steps and throw them away. Writes nothing.
+    """Open the pictures, take two small steps and throw them away. Writes nothing; a run's progress is not looked at.
 
-    Raises what `train` would raise about the record, the device and the pictures.
+    Raises what `train` would raise about the options, the device and the pictures.
     """
+    if config.output.tensorboard:
+        require_tensorboard()
     runtime = choose_runtime(config.output.device, config.output.threads)
     images = open_images(config.data, config.model.resolution, threads=runtime.threads)
     cost = estimate(config, len(images.classes), runtime)
     training, output = config.training, config.output
     shown = training.batch_size * training.n_dis
-    steps = expected_steps(training, cost.seconds_a_step)
-    saves = output.keep + (2 if config.data.data == "emblems" else 1)  # the best, and the new one beside the old
+    steps, limit = expected_steps(training, cost.seconds_a_step)
+    length = (
+        f"{steps:,.0f} steps, {steps * shown / len(images):,.1f} epochs; ended by --{limit}" if limit else "no limit"
+    )
+    saves = output.keep + (2 if config.data.data == EMBLEMS else 1)  # the best, and the new one beside the old
     rows = [
         ("run folder", str(run_folder(config))),
         ("pictures", f"{len(images):,}, {len(images.classes)} classes" if images.classes else f"{len(images):,}"),
@@ -42,18 +48,20 @@ def plan(config: RunConfig) -> Plan:
         ("disk", f"{size(cost.checkpoint_bytes)} a checkpoint, at most {size(saves * cost.checkpoint_bytes)} kept"),
         ("steps an epoch", f"{len(images) / shown:,.1f}"),
         ("time a step, about", f"{cost.seconds_a_step:.2f} s"),
-        ("length", f"{steps:,.0f} steps, {steps * shown / len(images):,.1f} epochs"),
+        ("length", length),
         ("time in all, about", duration(steps * cost.seconds_a_step)),
     ]
     return Plan(config, rows)
 
 
-def expected_steps(training: TrainingConfig, seconds_a_step: float) -> float:
-    """Steps until the nearest limit."""
+def expected_steps(training: TrainingConfig, seconds_a_step: float) -> tuple[float, str]:
+    """Steps until the nearest limit, and that limit's option; infinitely many and "" without one."""
     length, shown = length_of(training), training.batch_size * training.n_dis
-    limits = [
-        length.steps,
-        None if length.images is None else length.images / shown,
-        None if length.seconds is None else length.seconds / seconds_a_step,
-    ]
-    return min((limit for limit in limits if limit is not None), default=float("inf"))
+    limits = {
+        "steps": length.steps,
+        "kimg": None if length.images is None else length.images / shown,
+        "time": None if length.seconds is None else length.seconds / seconds_a_step,
+    }
+    steps = {name: float(count) for name, count in limits.items() if count is not None}
+    nearest = min(steps, key=lambda name: steps[name], default="")
+    return steps.get(nearest, float("inf")), nearest

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
+from sagan.checkpoint.folder import step_folder, steps
 from sagan.checkpoint.retention import read_best
 from sagan.config import RunConfig, flatten, to_toml
 from sagan.disk import write_atomic
-from sagan.errors import CheckpointError
+from sagan.errors import CheckpointError, CheckpointMissing
 from sagan.runtime import Runtime
+from sagan.training.config import seconds
 from sagan.training.reporting import read_log
+from sagan.training.state import GENERATOR
 from sagan.visualise.curves import render_curves
 from sagan.visualise.report import ReportFacts, render_report
 from sagan.workflows.attend import attend
 from sagan.workflows.estimate import duration
-from sagan.workflows.openers import open_run
-from sagan.workflows.run_folder import RunFolder, read_json, write_picture
+from sagan.workflows.run_folder import RunFolder, png, read_json, write_picture
 
 SHOWN_OPTIONS = (
     "preset",
@@ -41,19 +46,28 @@ SHOWN_OPTIONS = (
     "seed",
 )
 MOST_GRIDS = 12
+MOST_ROWS = 4000
+FILM_SIDE = 480
 
 
 def write_report(folder: RunFolder) -> Path:
-    """Make the curves, the attention figure and the page of a run anew. Returns the page."""
-    config = open_run(folder.path).config
-    rows = read_log(folder.log)
+    """Make the curves, the attention figure and the page of a run anew. Returns the page.
+
+    Raises SaganError's children when a file of the run cannot be read or written.
+    """
+    config = folder.read_record()
+    present = steps(folder.path)
+    if config is None or not present:
+        raise CheckpointMissing("there is no checkpoint to report on", where=folder.path)
+    rows = read_log(folder.log, most=MOST_ROWS)
     if rows:
         write_picture(folder.curves, render_curves(rows))
     caption = ""
     if config.model.g_attn:
         # Not `choose_runtime`: it would set the number of threads anew in the middle of training, and with it the bits.
         runtime = Runtime(torch.device("cpu"), torch.get_num_threads())
-        lines = attend(folder.path, out=folder.attention, runtime=runtime).lines
+        generator = step_folder(folder.path, present[-1]) / GENERATOR
+        lines = attend(generator, out=folder.attention, runtime=runtime).lines
         caption = "Where the generator looked while it drew seed 0. " + "; ".join(lines)
     page = render_report(report_facts(folder, config, rows, caption))
     write_atomic(folder.report, page.encode("utf-8"))
@@ -65,6 +79,7 @@ def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, floa
     last = latest_values(rows)
     data, machine = read_json(folder.data), read_json(folder.environment)
     options = flatten(config)
+    name = shlex.quote(str(folder.path))
     return ReportFacts(
         title=folder.path.name,
         subtitle=f"sagan {machine['sagan']}, torch {machine['torch']}, {machine['processor']}",
@@ -75,17 +90,47 @@ def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, floa
         environment=[(name, str(value)) for name, value in machine.items()],
         log=_log_rows(last),
         curves=folder.curves.read_bytes() if folder.curves.exists() else None,
-        grids=[(_caption(path), path.read_bytes()) for path in spread(folder.grids(), MOST_GRIDS)],
+        grids=_film(spread(folder.grids(), MOST_GRIDS)),
         reals=("real pictures", folder.reals.read_bytes()) if folder.reals.exists() else None,
         attention=folder.attention.read_bytes() if folder.attention.exists() else None,
         attention_caption=caption,
         events=[str(note) for note in data["notes"]],
         next_commands=[
-            f"sagan sample {folder.path} -n 64 -o samples.png",
-            f"sagan attend {folder.path} --seed 7 -o attention.png",
-            f"sagan train --resume {folder.path} --steps {2 * int(last.get('step', 0)) or 1000}",
+            f"sagan sample {name} -n 64 -o samples.png",
+            f"sagan attend {name} --seed 7 -o attention.png",
+            f"sagan train --resume {name} {longer(config, last)}",
         ],
     )
+
+
+def longer(config: RunConfig, last: Mapping[str, float]) -> str:
+    """The option that makes the run about twice as long: the limit that is nearest, doubled."""
+    training = config.training
+    used = {
+        "steps": last.get("step", 0) / training.steps if training.steps else 0.0,
+        "kimg": last.get("images", 0) / (1000 * training.kimg) if training.kimg else 0.0,
+        "time": last.get("seconds", 0) / seconds(training.time) if training.time else 0.0,
+    }
+    nearest = max(used, key=lambda name: used[name])
+    doubled = {
+        "steps": f"{2 * training.steps}",
+        "kimg": f"{2 * training.kimg:g}",
+        "time": f"{2 * seconds(training.time) / 60:.0f}m" if training.time else "",
+    }
+    return f"--{nearest} {doubled[nearest]}"
+
+
+def _film(paths: list[Path]) -> list[tuple[str, bytes]]:
+    """Captions and pictures of the grids; all but the last are made small, since each report holds them all."""
+    film = []
+    for path in paths:
+        payload = path.read_bytes()
+        if path != paths[-1]:
+            with Image.open(io.BytesIO(payload), formats=["PNG"]) as grid:
+                grid.thumbnail((FILM_SIDE, FILM_SIDE))
+                payload = png(grid)
+        film.append((f"step {int(path.stem.split('-')[-1]):,}", payload))
+    return film
 
 
 def latest_values(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -98,7 +143,7 @@ def latest_values(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def verdict(folder: RunFolder, last: Mapping[str, float]) -> str:
     """One sentence on whether it works, from what the log can tell."""
-    if "step" not in last:
+    if not {"step", "images", "seconds"} <= last.keys():
         return "The run has just begun."
     done = f"{last['step']:,.0f} steps and {last['images']:,.0f} pictures in {duration(last['seconds'])}."
     parts = [done]
@@ -117,7 +162,7 @@ def verdict(folder: RunFolder, last: Mapping[str, float]) -> str:
         parts.append("Attention is in use.")
     gap = last.get("logit/real", 0.0) - last.get("logit/fake", 0.0)
     if gap > 8.0:
-        parts.append("The discriminator is far ahead: if the pictures stop improving, lower --d-lr.")
+        parts.append("The discriminator is far ahead: if the pictures stop improving, lower --d-lr (with --override).")
     return " ".join(parts)
 
 
@@ -126,10 +171,6 @@ def spread(paths: list[Path], count: int) -> list[Path]:
     if len(paths) <= count:
         return paths
     return [paths[round(index * (len(paths) - 1) / (count - 1))] for index in range(count)]
-
-
-def _caption(path: Path) -> str:
-    return f"step {int(path.stem.split('-')[-1]):,}"
 
 
 def _show(value: Any) -> str:

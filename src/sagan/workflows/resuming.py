@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sagan.checkpoint.folder import newest, read_folder, read_manifest, steps
 from sagan.checkpoint.generator_file import parse_generator
-from sagan.config import RunConfig, difference
+from sagan.config import Change, RunConfig, difference
 from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, ConfigError, DataError
 from sagan.training.game import Game
 from sagan.training.reporting import Note, Watch
@@ -51,10 +51,10 @@ def find_checkpoint(folder: RunFolder, resume: str, watch: Watch) -> Path | None
 
 def check_record(
     stored: RunConfig | None, asked: RunConfig, folder: RunFolder, *, override: bool, watch: Watch
-) -> None:
-    """Compare the stored record with the one asked for, option by option. Raises ConfigError with the difference."""
+) -> list[Change]:
+    """Compare the stored record with the one asked for; what changed and may. Raises ConfigError with the difference."""
     if stored is None:
-        return
+        return []
     changes = difference(stored, asked)
     structural = [change for change in changes if change.resume == "structural"]
     schedule = [change for change in changes if change.resume == "schedule"]
@@ -68,9 +68,10 @@ def check_record(
             where=folder.path,
             remedy=choose if structural else allow,
         )
-    for change in changes:
-        if change.name not in ("out", "preset"):
-            watch(Note(f"Changed from the stored record: {change.name} {change.old} -> {change.new}"))
+    told = [change for change in changes if change.name not in ("out", "preset")]
+    for change in told:
+        watch(Note(f"Changed from the stored record: {change.name} {change.old} -> {change.new}"))
+    return told
 
 
 def go_on(game: Game, checkpoint: Path, fingerprint: str, environment: dict[str, str | int], watch: Watch) -> RunState:

@@ -17,7 +17,7 @@ from sagan.checkpoint.strict_json import dump_strict_json, parse_strict_json
 from sagan.config import RunConfig, from_toml, to_toml
 from sagan.data.images import ImageSet
 from sagan.disk import disk_errors, read_whole, write_atomic
-from sagan.errors import CheckpointMissing
+from sagan.errors import CheckpointMissing, ConfigError
 
 MAX_JSON = 16 << 20
 
@@ -52,8 +52,9 @@ class RunFolder:
         return from_toml(self.record) if self.record.exists() else None
 
     def write_record(self, config: RunConfig) -> None:
-        """Store the resolved record; what is left as it was is not written again."""
-        text = to_toml(config).encode()
+        """Store the resolved record without its place, so that it can start another run; not again when it is there."""
+        placeless = config.output.model_copy(update={"out": ""})
+        text = to_toml(config.model_copy(update={"output": placeless})).encode()
         if not self.record.exists() or self.record.read_bytes() != text:
             write_atomic(self.record, text)
 
@@ -87,6 +88,13 @@ def read_json(path: Path) -> Any:
 def write_picture(path: Path, image: Image.Image) -> None:
     """A PNG file, whole or not at all."""
     write_atomic(path, png(image))
+
+
+def need_suffix(out: Path | None, suffix: str, what: str) -> None:
+    """Refuse a file name that does not say what will be in it, before anything is made. Raises ConfigError."""
+    if out is not None and out.suffix.lower() != suffix:
+        remedy = f"Name it {out.stem or 'x'}{suffix}."
+        raise ConfigError(f"{what} is written as {suffix[1:]}", where=out, remedy=remedy)
 
 
 def png(image: Image.Image) -> bytes:

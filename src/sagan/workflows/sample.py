@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,23 +19,24 @@ from sagan.disk import ensure_folder, write_atomic
 from sagan.errors import ConfigError
 from sagan.sampling import draw, draw_labels
 from sagan.visualise.grid import render_grid
-from sagan.workflows.attend import class_number
-from sagan.workflows.openers import open_generator
-from sagan.workflows.run_folder import png, write_picture
+from sagan.workflows.openers import OpenGenerator, class_number, open_generator
+from sagan.workflows.run_folder import need_suffix, png, write_picture
 
 MAX_SEEDS = 1_000_000
 MAX_GRID = 1024
+MAX_ARRAY = 2 << 30  # bytes of pictures in one npz, which is made in memory
 CHUNK = 256
 Format = Literal["grid", "png", "npz"]
 
 
 @dataclass(frozen=True)
 class SampleResult:
-    """What was written."""
+    """What was written. warnings: damaged checkpoints, newer than the one that was drawn from."""
 
     paths: list[Path]
     count: int
     seconds: float
+    warnings: tuple[str, ...] = ()
 
 
 def sample(
@@ -53,31 +55,28 @@ def sample(
     source: a run, a checkpoint or a generator file.  n: how many, seeds 0 to n-1; `seeds` such as '0-63' or '3,7,20-29'
     names them instead.  classes: names or numbers, 'cat,dog', or 'all'; pictures are shared out among them in order, a
     grid gets one row each.  trunc: latents beyond this bound are drawn again; 0 for none.
-    out: a PNG file for a grid, a folder for single PNGs, an npz file for arrays (pictures, seeds, labels).
+    out: a PNG file for a grid, a folder for single PNGs, an npz file for arrays (pictures, seeds, labels). A seed named
+    twice is drawn twice, save that single PNGs each need a name of their own.
     Raises ConfigError, CheckpointError's children, ResourceError.
     """
+    if format != "png":
+        need_suffix(out, ".npz" if format == "npz" else ".png", "an array" if format == "npz" else "a grid")
     opened = open_generator(source, device=device)
     wanted = read_seeds(seeds) if seeds else list(range(_count(n)))
     labels = _labels(wanted, classes, opened.classes)
-    if format == "grid" and len(wanted) > MAX_GRID:
-        raise ConfigError(
-            f"a grid of {len(wanted):,} pictures would be unreadable",
-            remedy=f"Ask for at most {MAX_GRID:,}, or use --format png or npz.",
-        )
     start = time.perf_counter()
-    parts = [slice(first, first + CHUNK) for first in range(0, len(wanted), CHUNK)]
-    chunks = [draw(opened.generator, wanted[part], labels[part].tolist(), truncation=trunc) for part in parts]
-    pictures = np.concatenate(chunks)
-    seconds = time.perf_counter() - start
     if format == "png":
-        paths = _write_singles(out or Path("samples"), pictures, wanted, labels, opened.classes)
+        paths = _write_singles(out or Path("samples"), opened, wanted, labels, trunc)
     elif format == "npz":
         paths = [out or Path("samples.npz")]
-        write_atomic(paths[0], _npz(pictures, wanted, labels))
+        _refuse_large_array(len(wanted), opened.generator.resolution)
+        write_atomic(paths[0], _npz(_pictures(opened, wanted, labels, trunc), wanted, labels))
     else:
         paths = [out or Path("samples.png")]
+        _refuse_large_grid(len(wanted))
+        pictures = _pictures(opened, wanted, labels, trunc)
         write_picture(paths[0], _grid(pictures, labels, opened.classes, by_class=classes is not None))
-    return SampleResult(paths, len(wanted), seconds)
+    return SampleResult(paths, len(wanted), time.perf_counter() - start, opened.warnings)
 
 
 def read_seeds(words: str) -> list[int]:
@@ -111,6 +110,43 @@ def _labels(seeds: Sequence[int], words: str | None, names: Sequence[str]) -> ND
     return np.asarray(list(chosen), dtype=np.int64)[places]
 
 
+def _refuse_large_grid(count: int) -> None:
+    if count > MAX_GRID:
+        raise ConfigError(
+            f"a grid of {count:,} pictures would be unreadable",
+            remedy=f"Ask for at most {MAX_GRID:,}, or use --format png or npz.",
+        )
+
+
+def _refuse_large_array(count: int, resolution: int) -> None:
+    most = MAX_ARRAY // (3 * resolution**2)
+    if count > most:
+        raise ConfigError(
+            f"an array of {count:,} pictures of {resolution}x{resolution} would be larger than {MAX_ARRAY / 2**30:g} GiB",
+            remedy=f"Ask for at most {most:,} at a time with --seeds, or use --format png.",
+        )
+
+
+def _chunks(
+    opened: OpenGenerator, seeds: Sequence[int], labels: NDArray[np.int64], trunc: float
+) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Places among the seeds, and the pictures that belong there; never more than CHUNK at once."""
+    for first in range(0, len(seeds), CHUNK):
+        part = slice(first, first + CHUNK)
+        yield part, draw(opened.generator, seeds[part], labels[part].tolist(), truncation=trunc)
+
+
+def _pictures(
+    opened: OpenGenerator, seeds: Sequence[int], labels: NDArray[np.int64], trunc: float
+) -> NDArray[np.uint8]:
+    """All pictures: (n, R, R, 3)."""
+    side = opened.generator.resolution
+    pictures = np.empty((len(seeds), side, side, 3), dtype=np.uint8)
+    for part, drawn in _chunks(opened, seeds, labels, trunc):
+        pictures[part] = drawn
+    return pictures
+
+
 def _grid(
     pictures: NDArray[np.uint8], labels: NDArray[np.int64], names: Sequence[str], *, by_class: bool
 ) -> Image.Image:
@@ -124,17 +160,25 @@ def _grid(
 
 
 def _write_singles(
-    folder: Path, pictures: NDArray[np.uint8], seeds: Sequence[int], labels: NDArray[np.int64], names: Sequence[str]
+    folder: Path, opened: OpenGenerator, seeds: Sequence[int], labels: NDArray[np.int64], trunc: float
 ) -> list[Path]:
-    """seed-0000007.png, or seed-0000007-cat.png: the name says how to draw it again."""
-    ensure_folder(folder)
-    paths = []
-    for picture, seed, label in zip(pictures, seeds, labels, strict=True):
-        suffix = "-" + re.sub(r"[^\w]+", "_", names[label])[:40] if names else ""
-        path = folder / f"seed-{seed:07d}{suffix}.png"
-        write_atomic(path, png(Image.fromarray(picture)))
-        paths.append(path)
+    """One file a picture, each chunk written before the next is drawn."""
+    paths = [folder / _name(seed, label, opened.classes) for seed, label in zip(seeds, labels.tolist(), strict=True)]
+    if len(set(paths)) < len(paths):
+        twice = next(path for path, count in Counter(paths).items() if count > 1)
+        remedy = "Name each seed once, or use --format grid or npz."
+        raise ConfigError("two of the pictures would have this name", where=twice, remedy=remedy)
+    for part, pictures in _chunks(opened, seeds, labels, trunc):
+        ensure_folder(folder)
+        for path, picture in zip(paths[part], pictures, strict=True):
+            write_atomic(path, png(Image.fromarray(picture)))
     return paths
+
+
+def _name(seed: int, label: int, names: Sequence[str]) -> str:
+    """seed-0000007.png, or seed-0000007-cat.png: the name says how to draw it again."""
+    suffix = "-" + re.sub(r"[^\w]+", "_", names[label])[:40] if names else ""
+    return f"seed-{seed:07d}{suffix}.png"
 
 
 def _npz(pictures: NDArray[np.uint8], seeds: Sequence[int], labels: NDArray[np.int64]) -> bytes:

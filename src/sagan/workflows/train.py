@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagan.checkpoint.folder import sweep
-from sagan.config import RunConfig
+from sagan.config import Change, RunConfig
 from sagan.data.batches import Batches
 from sagan.data.images import ImageSet, open_images
-from sagan.disk import FolderLock, cut_log, ensure_folder
+from sagan.disk import FolderLock, append_line, cut_log, ensure_folder
 from sagan.errors import Interrupted
 from sagan.presets import run_folder, run_of
-from sagan.runtime import Runtime, choose_runtime, environment
+from sagan.runtime import Runtime, choose_runtime, environment, memory_errors
 from sagan.training.game import Game, new_game
 from sagan.training.loop import Length, length_of, run_loop
 from sagan.training.reporting import Note, Watch, nobody
 from sagan.training.stopping import StopSignals
-from sagan.workflows.chores import Scene, chores_of, publish_checkpoint, real_grid, show
+from sagan.workflows.chores import Scene, chores_of, publish_checkpoint, show
 from sagan.workflows.estimate import duration, estimate
+from sagan.workflows.grids import real_grid
 from sagan.workflows.resuming import check_record, find_checkpoint, go_on
 from sagan.workflows.run_folder import RunFolder, data_facts, kept_if_used, write_json, write_picture
+from sagan.workflows.tensorboard import require_tensorboard
+
+SECONDS_BETWEEN_NOTES = 10.0
 
 
 @dataclass(frozen=True)
@@ -43,34 +50,65 @@ def train(config: RunConfig, *, resume: str = "auto", override: bool = False, wa
     watch: is told everything that a person would want to see.
     Raises SaganError's children; Interrupted after a signal, with a checkpoint saved.
     """
+    if config.output.tensorboard:
+        require_tensorboard()
     runtime = choose_runtime(config.output.device, config.output.threads)
     folder = RunFolder(run_folder(config))
-    with kept_if_used(folder.path), FolderLock(folder.path), StopSignals() as stop:
+    with kept_if_used(folder.path), FolderLock(folder.path), StopSignals() as stop, memory_errors():
         sweep(folder.path)
-        for stored in _records_to_agree_with(folder, resume):
-            check_record(stored.read_record(), config, stored, override=override, watch=watch)
+        changes = [
+            change
+            for stored in _records_to_agree_with(folder, resume)
+            for change in check_record(stored.read_record(), config, stored, override=override, watch=watch)
+        ]
         checkpoint = find_checkpoint(folder, resume, watch)
-        images = open_images(
-            config.data, config.model.resolution, note=lambda text: watch(Note(text)), threads=runtime.threads
-        )
+        images = _open_images(config, runtime, watch, stop)
         game = new_game(config.model, config.training, len(images.classes), runtime)
         facts = environment(runtime, runtime.precision(config.training.precision))
         state = None if checkpoint is None else go_on(game, checkpoint, images.fingerprint, facts, watch)
         seconds = 0.0 if state is None else state.seconds
         with _batches(config, images, 0 if state is None else state.position) as batches:
-            scene = Scene(config, folder, images, batches, length_of(config.training), facts, watch)
-            _write_facts(scene, game)
+            scene = Scene(config, folder, images, batches, length_of(config.training), facts, watch, stop)
+            _write_facts(scene, game, changes)
             _announce(scene, game, seconds, runtime)
-            chores = chores_of(scene)
-            seconds = run_loop(game, batches, length=scene.length, seconds_before=seconds, chores=chores, stop=stop)
-        if stop():
+            with chores_of(scene, game.step) as chores:
+                seconds = run_loop(game, batches, length=scene.length, seconds_before=seconds, chores=chores, stop=stop)
+        ended_by = limits_reached(scene.length, game, seconds)
+        if stop() and not ended_by:
             raise Interrupted(
-                f"stopped at step {game.step:,}; a checkpoint was saved in {folder.path}",
+                f"stopped at step {game.step:,}; a checkpoint was saved",
                 exit_code=stop.exit_code,
-                remedy="The same command goes on from there.",
+                remedy=f"Go on with: sagan train --resume {shlex.quote(str(folder.path))}",
             )
     grids = folder.grids()
-    return TrainResult(folder.path, game.step, game.images, seconds, grids[-1] if grids else None, folder.report)
+    last = grids[-1] if grids else None
+    return TrainResult(folder.path, game.step, game.images, seconds, last, folder.report, f"reached its {ended_by}")
+
+
+def limits_reached(length: Length, game: Game, seconds: float) -> str:
+    """Which limits ended a run, by option name; empty when none did."""
+    return ", ".join(name for name, share in length.shares(game, seconds).items() if share >= 1.0)
+
+
+def _open_images(config: RunConfig, runtime: Runtime, watch: Watch, stop: StopSignals) -> ImageSet:
+    """The pictures; a large set says now and then how far it is, and a signal ends the reading at once."""
+    said = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        if stop():
+            raise Interrupted("stopped while reading the pictures; nothing was changed", exit_code=stop.exit_code)
+        if time.monotonic() - said > SECONDS_BETWEEN_NOTES:
+            said = time.monotonic()
+            watch(Note(f"Reading pictures: {done:,} of {total:,}."))
+
+    return open_images(
+        config.data,
+        config.model.resolution,
+        note=lambda text: watch(Note(text)),
+        threads=runtime.threads,
+        progress=progress,
+    )
 
 
 def _records_to_agree_with(folder: RunFolder, resume: str) -> list[RunFolder]:
@@ -90,12 +128,15 @@ def _batches(config: RunConfig, images: ImageSet, position: int) -> Batches:
     )
 
 
-def _write_facts(scene: Scene, game: Game) -> None:
-    """The record, the machine and the pictures of the run; a log line after the checkpoint's step is cut off."""
+def _write_facts(scene: Scene, game: Game, changes: list[Change]) -> None:
+    """The record, the machine and the pictures of the run; log lines after the checkpoint's step are cut off."""
     folder = scene.folder
     ensure_folder(folder.samples)
     if folder.log.exists():
         cut_log(folder.log, game.step)
+    for change in changes:
+        words = {"step": game.step, "changed": change.name, "from": str(change.old), "to": str(change.new)}
+        append_line(folder.log, json.dumps(words))
     folder.write_record(scene.config)
     write_json(folder.environment, scene.environment)
     write_json(folder.data, data_facts(scene.images, bool(scene.classes)))
@@ -104,31 +145,24 @@ def _write_facts(scene: Scene, game: Game) -> None:
 
 def _announce(scene: Scene, game: Game, seconds: float, runtime: Runtime) -> None:
     """Say what is about to happen and how long it takes; on a fresh start, keep the untrained generator's pictures."""
-    config, length = scene.config, scene.length
-    scene.watch(Note(f"Going on from step {game.step:,}.")) if game.step else None
+    config, length, watch = scene.config, scene.length, scene.watch
     kind = f"{len(scene.classes)} classes" if scene.classes else "no classes"
-    scene.watch(
+    side, device, precision = config.model.resolution, scene.environment["device"], scene.environment["precision"]
+    watch(
         Note(
-            f"{len(scene.images):,} pictures of {config.model.resolution}x{config.model.resolution}, {kind}; "
-            f"{scene.environment['device']}, {runtime.threads} threads, {scene.environment['precision']}."
+            f"{len(scene.images):,} pictures of {side}x{side}, {kind}; {device}, {runtime.threads} threads, {precision}."
         )
     )
-    if length.share(game, seconds) >= 1.0:
-        scene.watch(Note(f"The run has its full length already ({game.step:,} steps); ask for more with --steps."))
-    else:
-        took = estimate(config, len(scene.classes), runtime).seconds_a_step
-        scene.watch(Note(f"Expected to take {duration(_expected(length, game, seconds, took))} in {scene.folder.path}"))
+    if game.step:
+        watch(Note(f"Going on from step {game.step:,}."))
+    if reached := limits_reached(length, game, seconds):
+        watch(Note(f"The run has reached its {reached} already; ask for more to train longer."))
+        return
+    if scene.stop():
+        return
+    took = estimate(config, len(scene.classes), runtime).seconds_a_step
+    watch(Note(f"Expected to take {duration(length.seconds_left(game, seconds, took))} in {scene.folder.path}"))
     if game.step == 0:  # what training starts from, and proof that the folder can be written
         publish_checkpoint(scene, game, 0.0)
         if config.output.sample_every:
             show(scene, game)
-
-
-def _expected(length: Length, game: Game, seconds: float, seconds_a_step: float) -> float:
-    batch, n_dis = game.config.batch_size, game.config.n_dis
-    limits = [
-        None if length.steps is None else (length.steps - game.step) * seconds_a_step,
-        None if length.images is None else (length.images - game.images) / (batch * n_dis) * seconds_a_step,
-        None if length.seconds is None else length.seconds - seconds,
-    ]
-    return min((limit for limit in limits if limit is not None), default=float("inf"))
