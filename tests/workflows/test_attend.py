@@ -107,7 +107,7 @@ def test_layers_are_rows_and_can_be_chosen(several_layers, tmp_path):
         ({"label": "cat"}, "there is no class cat. There are: barns, boats; or numbers from 0 to 1."),
         ({"at": [(16, 0)]}, "point 16,0 lies outside the 16x16 picture. Points are pixels X,Y .* 0 to 15."),
         ({"points": 99}, "99 points asked for, but a 8x8 map has 36 to choose from"),
-        ({"out": "figure.npz"}, "figure.npz: the figure is a PNG file. Name it so"),
+        ({"out": "figure.npz"}, "figure.npz: the figure is written as png. Name it figure.png"),
     ],
 )
 def test_wrong_names_and_places_name_the_choices(trained, tmp_path, monkeypatch, options, message):

@@ -26,7 +26,7 @@ from sagan.sampling import draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.visualise.attention import render_attention, stack
 from sagan.visualise.points import pick_points, pixel_of, position_of
 from sagan.workflows.openers import OpenGenerator, class_number, open_both, open_generator
-from sagan.workflows.run_folder import png
+from sagan.workflows.run_folder import need_suffix, png
 
 Point = tuple[int, int]
 MAX_IMAGE_BYTES = 256 << 20
@@ -89,11 +89,8 @@ def attend(
     device: where to compute.  runtime: instead of a device, one that was chosen already.
     """
     target = out or Path("attention.png")
+    need_suffix(target, ".png", "the figure")
     arrays = target.with_suffix(".npz")
-    if arrays == target:
-        raise ConfigError(
-            "the figure is a PNG file", where=target, remedy="Name it so: the arrays go beside it as npz."
-        )
     runtime = runtime or choose_runtime(device)
     if image is None:
         opened = open_generator(source, runtime=runtime)
