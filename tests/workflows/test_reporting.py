@@ -78,7 +78,11 @@ BASE = {"step": 1200.0, "images": 76800.0, "seconds": 600.0}
         ({"attention/G@8/gamma": 0.0, "attention/D@8/gamma": -0.02}, ["Attention is in use."], ["not in use"]),
         ({"logit/real": 5.0, "logit/fake": -4.0}, ["far ahead", "--d-lr"], []),
         ({"logit/real": 4.0, "logit/fake": -4.0}, [], ["far ahead"]),
-        ({"score/structure": 0.625}, ["62% of the drawn emblems"], ["best checkpoint"]),
+        (
+            {"score/structure": 0.625, "score/silhouette": 0.875},
+            ["88% of the drawn emblems have the outline", "62% the whole structure"],
+            ["best checkpoint"],
+        ),
     ],
 )
 def test_the_verdict(tmp_path, more, present, absent):

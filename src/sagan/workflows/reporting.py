@@ -148,7 +148,8 @@ def verdict(folder: RunFolder, last: Mapping[str, float]) -> str:
     done = f"{last['step']:,.0f} steps and {last['images']:,.0f} pictures in {duration(last['seconds'])}."
     parts = [done]
     if "score/structure" in last:
-        parts.append(f"{last['score/structure']:.0%} of the drawn emblems have the right structure.")
+        outline = f"{last.get('score/silhouette', 0.0):.0%} of the drawn emblems have the outline of their class"
+        parts.append(f"{outline}, {last['score/structure']:.0%} the whole structure.")
         try:
             best = read_best(folder.path)
         except CheckpointError:
@@ -207,5 +208,7 @@ def _log_rows(last: Mapping[str, float]) -> list[tuple[str, str]]:
         if name in last
     ]
     return rows + [
-        (name.removeprefix("attention/"), f"{value:+.4f}") for name, value in last.items() if name.endswith("/gamma")
+        (name.removeprefix("attention/").replace(".attention", "").replace("/", " "), f"{value:+.4f}")
+        for name, value in last.items()
+        if name.endswith("/gamma")
     ]
