@@ -27,6 +27,8 @@ from sagan.data.config import DataConfig
 from sagan.data.images import ImageSet, open_images
 from sagan.runtime import choose_runtime
 from sagan.sampling import draw
+from sagan.training.reporting import read_log
+from sagan.workflows.reporting import latest_values
 
 HELD_OUT = 5000
 BATCH = 128
@@ -89,7 +91,7 @@ def named_right(model: nn.Module, pixels: np.ndarray, labels: np.ndarray) -> np.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="*", type=Path, help="runs or generator files to judge")
+    parser.add_argument("runs", nargs="*", type=Path, help="runs to judge")
     parser.add_argument("--data", required=True, help="the real pictures, as `sagan train` takes them")
     parser.add_argument("--weights", type=Path, default=Path("classifier.safetensors"))
     parser.add_argument("--count", type=int, default=5000)
@@ -126,6 +128,13 @@ def main() -> None:
                 ("real held-out pictures named right", round(accuracy, 4), "", "the classifier's own accuracy"),
                 *((f"samples named right: {name}", round(value, 3), "", "") for name, value in by_class.items()),
                 ("time to draw and judge", round(time.perf_counter() - start, 1), "s", f"{arguments.count} pictures"),
+            ]
+            log = latest_values(read_log(path / "log.jsonl"))
+            figures += [("training time", round(log["seconds"]), "s", f"{opened.record.step} steps")]
+            figures += [
+                (name.removeprefix("attention/"), round(value, 4), "", "at the end")
+                for name, value in log.items()
+                if name.endswith("/gamma")
             ]
             sha256 = hashlib.sha256(Path(arguments.data).read_bytes()).hexdigest()
             command = f"python benchmarks/classifier.py {path} --data $CIFAR10_PARQUET --name {arguments.name}"
