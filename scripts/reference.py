@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from markers import ROOT, table, write_or_check
 
-from sagan.config import SLOTS, TABLES, must_be, option_classes, show
+from sagan.config import SLOTS, TABLES, build, must_be, option_classes, show
 from sagan.errors import Interrupted, SaganError
-from sagan.presets import PRESETS
+from sagan.presets import PRESETS, Preset
 
 
 def options(group: str) -> str:
@@ -30,10 +30,24 @@ def options(group: str) -> str:
 
 
 def presets() -> str:
-    """Every preset: what it is for and where its numbers come from."""
-    return table(
-        ["preset", "what it trains", "source"], [[f"`{p.name}`", p.summary, p.source] for p in PRESETS.values()]
-    )
+    """Every preset: what it is for, where its numbers come from, what it costs and where its result is recorded."""
+    rows = [[f"`{p.name}`", p.summary, p.source, cost(p), _link(p.result)] for p in PRESETS.values()]
+    return table(["preset", "what it trains", "source", "cost in full", "result"], rows)
+
+
+def cost(entry: Preset) -> str:
+    """The whole run in pictures, which is what it costs on any machine."""
+    training = build({**entry.options}).training
+    pictures = training.steps * (training.n_dis * 2 * training.batch_size + training.fakes)
+    limit = f", at most {training.time}" if training.time else ""
+    return f"{training.steps:,} steps, {pictures / 1e6:,.3g} million pictures through the discriminator{limit}"
+
+
+def _link(place: str) -> str:
+    if not place:
+        return "not measured yet"
+    page, anchor = place.removeprefix("docs/").split("#")
+    return f"[{anchor}]({page}#{anchor})"
 
 
 def errors(kind: type[SaganError] = SaganError) -> Iterator[type[SaganError]]:

@@ -28,7 +28,7 @@ class Stream(IntEnum):
     LATENT = 0  # the latent of a picture's seed
     LABEL = 1  # the class of a picture's seed
     INIT = 2  # reserved, not drawn from: the first weights come from a torch.Generator seeded by the run's seed
-    ORDER = 3  # order of the pictures; index: epoch
+    ORDER = 3  # order of the pictures; index: epoch, or epoch of a class * classes + class when those are balanced
     MIRROR = 4  # mirrored or not; index: position
     CRITIC_NOISE = 5  # latents of the discriminator's updates; index: update
     CRITIC_LABEL = 6
@@ -37,6 +37,8 @@ class Stream(IntEnum):
     EMBLEM = 9  # the built-in pictures; index: picture
     TRUNCATION = 10  # further tries of a truncated latent; index: try
     TEST = 11
+    PENALTY = 12  # places between real and fake; index: picture of a discriminator update
+    CLASS_ORDER = 13  # order of the classes when they are shown equally often; index: round
 
 
 def philox(counter: NDArray[np.uint64], key: tuple[NDArray[np.uint64], NDArray[np.uint64]]) -> NDArray[np.uint64]:
@@ -86,7 +88,8 @@ def integers(seed: Integers, stream: Stream, index: Integers, count: int, high: 
     return ((bits(seed, stream, index, count).astype(np.uint64) * np.uint64(high)) >> _SHIFT).astype(np.int64)
 
 
-def permutation(seed: int, stream: Stream, index: int, size: int) -> NDArray[np.int64]:
-    """A random order of range(size) -> (size,): the stable order of 64-bit keys, so equal keys cannot make it differ."""
+def permutation(seed: int, stream: Stream, index: Integers, size: int) -> NDArray[np.int64]:
+    """Random orders of range(size), one for each index -> (..., size): the stable order of 64-bit keys, so equal keys
+    cannot make them differ."""
     words = bits(seed, stream, index, 2 * size).astype(np.uint64)
-    return np.argsort(words[0::2] << _SHIFT | words[1::2], kind="stable").astype(np.int64)
+    return np.argsort(words[..., 0::2] << _SHIFT | words[..., 1::2], axis=-1, kind="stable").astype(np.int64)

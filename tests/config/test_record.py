@@ -94,7 +94,7 @@ def test_mistakes_are_told_in_one_line(options, said):
 @pytest.mark.parametrize(
     ("options", "start"),
     [
-        ({"resolution": 48}, "resolution is 48. Choose one of 16, 32, 64, 128"),
+        ({"resolution": 50}, "resolution is 50, and networks double a map of 4 to 7 pixels. Choose 16, 32, 64"),
         ({"g_attn": (5,)}, "g_attn has 5, but the maps there are [8, 16, 32]"),
         ({"time": "5"}, "time is '5'. Write it like 90s"),
         ({"batch_size": 64, "grad_accum": 7}, "grad_accum 7 does not divide batch_size 64"),

@@ -69,7 +69,7 @@ def test_reads_files_with_a_byte_order_mark_and_windows_lines(tmp_path):
         ("[[data]]\nfit = 'pad'", "TOML: data stands in the wrong place. It belongs in [data]."),
         ("[data]\nfit = 'corp'", "TOML: [data]: fit is 'corp'. It must be one of crop, pad, stretch."),
         ("[model]\ng_attn = [16, true]", "TOML: [model]: g_attn is 16,True. It must be whole numbers such as"),
-        ("[model]\nresolution = 48", "TOML: [model]: resolution is 48. Choose one of 16, 32, 64, 128;"),
+        ("[model]\nresolution = 50", "TOML: [model]: resolution is 50, and networks double a map of"),
         ("[model]\ng_attn = 5", "TOML: [model]: g_attn has 5, but the maps there are [8, 16, 32]."),
     ],
 )  # fmt: skip

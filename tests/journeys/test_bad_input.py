@@ -69,7 +69,11 @@ def test_a_folder_without_pictures(told, tmp_path):
         (["train", "--preset", "sagan-46"], 2, "unknown preset 'sagan-46'. Did you mean sagan-64?"),
         (["train", "--g-lr", "-1"], 2, "g_lr is '-1'. It must be a number above 0."),
         (["train", "--time", "90"], 2, "Write it like 90s, 10m, 1h30m or 2d."),
-        (["train", "--resolution", "48"], 2, "resolution is 48. Choose one of 16, 32, 64, 128"),
+        (
+            ["train", "--resolution", "50"],
+            2,
+            "resolution is 50, and networks double a map of 4 to 7 pixels. Choose 16, 32, 64",
+        ),
         (["train", "--batch-size", "10", "--grad-accum", "3"], 2, "grad_accum 3 does not divide batch_size 10"),
         (["train", "--g-attn", "12"], 2, "g_attn has 12"),
         (["train", "--device", "gpu7", *SMALL], 2, "device is 'gpu7'. Use auto, cpu, cuda, cuda:N or mps."),

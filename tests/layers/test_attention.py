@@ -11,7 +11,7 @@ from torch import nn
 
 from sagan.errors import ConfigError
 from sagan.layers import attention_core
-from sagan.layers.attention import SelfAttention2d, attention_layers, explicit_attention
+from sagan.layers.attention import ATTENTION, SelfAttention2d, attention_layers, explicit_attention
 from sagan.layers.init import xavier
 from sagan.layers.parts import Parts
 
@@ -217,6 +217,108 @@ class TestGate:
             assert sum(parameter.numel() for parameter in SelfAttention2d(channels).parameters()) == expected
 
 
+class TestVariants:
+    """The three published forms against the NumPy layer, and their derivatives."""
+
+    @staticmethod
+    def variant(name: str, batch: int = 2, size=(4, 6)):
+        """A float64 layer of 16 channels with everything off its starting value, and an input."""
+        layer = ATTENTION[name](16, plain_parts()).double()
+        random = torch.Generator().manual_seed(2)
+        with torch.no_grad():
+            layer.gamma.fill_(-0.7)
+            for module in layer.children():
+                if getattr(module, "bias", None) is not None:
+                    module.bias.normal_(generator=random)
+        x = 2 * torch.randn(batch, 16, *size, dtype=torch.float64, generator=random)
+        return layer, x.requires_grad_()
+
+    @pytest.mark.parametrize("name", ATTENTION)
+    @pytest.mark.parametrize("core", CORES)
+    def test_output_and_map(self, name, core, monkeypatch):
+        """Biases enter by a channel that is one everywhere: W x + b = (W, b) (x, 1)."""
+        monkeypatch.setattr(attention_core, "CHUNK_ENTRIES", 100)
+        layer, x = self.variant(name)
+        layer.core = core
+        ones = np.ones((2, 1, 4, 6))
+
+        def matrix(module, rows):
+            if isinstance(module, nn.Identity):
+                return np.eye(rows, rows + 1)
+            bias = torch.zeros(len(module.weight)) if module.bias is None else module.bias
+            return torch.cat([module.weight[:, :, 0, 0], bias[:, None]], dim=1).detach().numpy()
+
+        query, key, value, output = (matrix(getattr(layer, part), 16) for part in NAMES)
+        extended = np.concatenate([x.detach().numpy(), ones], axis=1)
+        y, beta = reference(extended, query, key, value, np.eye(17, len(value)) * 0, 0.0, pool=layer.pool)
+        pooled = np.einsum("ec,bchw->behw", value, extended)
+        b, e, h, w = pooled.shape
+        pooled = pooled.reshape(b, e, h // layer.pool, layer.pool, w // layer.pool, layer.pool).max(axis=(3, 5))
+        mixed = np.einsum("bhwkl,bvkl->bvhw", beta, pooled)
+        branch = np.einsum("cv,bvhw->bchw", output, np.concatenate([mixed, ones], axis=1))
+        np.testing.assert_allclose(layer.weights(x).numpy(), beta, atol=1e-12)
+        np.testing.assert_allclose(layer(x).detach().numpy(), x.detach().numpy() - 0.7 * branch, atol=1e-10)
+
+    @pytest.mark.parametrize("name", ATTENTION)
+    @pytest.mark.parametrize("core", ["fused", "plain", "chunked"])
+    def test_first_derivatives(self, name, core, monkeypatch):
+        monkeypatch.setattr(attention_core, "CHUNK_ENTRIES", 20)
+        layer, x = self.variant(name, size=(2, 4))
+        layer.core = core
+        assert torch.autograd.gradcheck(self.function(layer), (x, *self.parameters(layer).values()), fast_mode=True)
+
+    @pytest.mark.parametrize("name", ATTENTION)
+    @pytest.mark.parametrize("plain_entries", [0, 10**6])
+    def test_second_derivatives(self, name, plain_entries, monkeypatch):
+        """On both of the paths that a penalty takes: chunked for large maps, plain for small ones."""
+        monkeypatch.setattr(attention_core, "CHUNK_ENTRIES", 20)
+        monkeypatch.setattr(attention_core, "PLAIN_ENTRIES", plain_entries)
+        layer, x = self.variant(name, size=(2, 4))
+        with explicit_attention(layer):
+            inputs = (x, *self.parameters(layer).values())
+            assert torch.autograd.gradgradcheck(self.function(layer), inputs, fast_mode=True)
+
+    @staticmethod
+    def parameters(layer):
+        return {name: parameter.detach().requires_grad_() for name, parameter in layer.named_parameters()}
+
+    def function(self, layer):
+        names = list(self.parameters(layer))
+        return lambda x, *values: torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,))
+
+    @pytest.mark.parametrize(
+        ("name", "counts"),
+        [
+            ("official", (5_121, 20_481, 81_921, 327_681)),
+            ("paper", (2_049, 8_193, 32_769, 131_073)),
+            ("heykeetae", (5_201, 20_641, 82_241, 328_321)),
+        ],
+    )
+    def test_parameters_to_the_unit(self, name, counts):
+        """Spec 1.3, for 64, 128, 256 and 512 channels."""
+        made = [ATTENTION[name](channels, plain_parts()) for channels in (64, 128, 256, 512)]
+        assert tuple(sum(parameter.numel() for parameter in layer.parameters()) for layer in made) == counts
+
+    def test_heykeetaes_block_is_never_normalised_and_the_others_are(self):
+        parts = Parts(xavier, torch.Generator().manual_seed(0), spectral=True)
+        for name, expected in (("official", 4), ("paper", 4), ("heykeetae", 0)):
+            names = [key for key in ATTENTION[name](16, parts).state_dict() if key.endswith("weight.original")]
+            assert len(names) == expected, name
+
+    def test_the_scale_multiplies_the_logits(self):
+        layer, x = layer_and_input(pool=1)
+        scaled = SelfAttention2d(8, qk_ratio=4, pool=1, scale=0.5, parts=plain_parts()).double()
+        scaled.load_state_dict(layer.state_dict())
+        with torch.no_grad():
+            layer.query.weight.mul_(0.5)
+        torch.testing.assert_close(scaled(x), layer(x))
+        torch.testing.assert_close(scaled.weights(x), layer.weights(x))
+
+    def test_without_output_convolution_the_values_have_all_channels(self):
+        with pytest.raises(ConfigError, match="values of C / 2 channels. Use v_ratio=1"):
+            SelfAttention2d(8, project=False)
+
+
 class TestBorders:
     @pytest.mark.parametrize("size", [(5, 6), (4, 7)])
     @pytest.mark.parametrize("call", ["forward", "weights"])
@@ -225,7 +327,8 @@ class TestBorders:
         with pytest.raises(ConfigError) as caught:
             getattr(layer, call)(x)
         line = (
-            f"attention pools by 2, which does not divide a map of {size[0]}x{size[1]}. Use an even map size or pool=1."
+            f"attention pools by 2, which does not divide a map of {size[0]}x{size[1]}. Put it on an even map,"
+            " or use a variant without pooling, such as paper."
         )
         assert str(caught.value) == line
 
@@ -289,6 +392,6 @@ class TestNetworks:
         network = self.network()
         network.attention["8"].core = "plain"
         with pytest.raises(KeyError), explicit_attention(network):
-            assert [layer.core for layer in network.attention.values()] == ["chunked", "chunked"]
+            assert [layer.core for layer in network.attention.values()] == ["explicit", "explicit"]
             raise KeyError
         assert [layer.core for layer in network.attention.values()] == ["auto", "plain"]

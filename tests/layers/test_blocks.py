@@ -10,7 +10,7 @@ from torch import nn
 from sagan.layers import blocks
 from sagan.layers.blocks import DownBlock, FirstDownBlock, UpBlock, from_doubled, halved
 from sagan.layers.init import xavier
-from sagan.layers.parts import Parts, batch_norm
+from sagan.layers.parts import DISCRIMINATOR_NORMS, Parts, batch_norm
 from sagan.layers.spectral import SpectralNorm
 
 BOTH_WAYS = pytest.mark.parametrize("merged_up_to", [0, 10**6])
@@ -61,9 +61,17 @@ def first_down(block: FirstDownBlock, x: torch.Tensor) -> torch.Tensor:
     return h + convolved(block.skip, F.avg_pool2d(x, 2))
 
 
-def down(block: DownBlock, x: torch.Tensor, *, halves: bool, shortcut: bool) -> torch.Tensor:
+def down(block: DownBlock, x: torch.Tensor, *, halves: bool, shortcut: bool, layer_norm: bool = False) -> torch.Tensor:
     """The shortcut reads x itself, not its ReLU, and convolves before it pools, as published."""
-    h = convolved(block.conv2, convolved(block.conv1, x.clamp_min(0)).clamp_min(0))
+
+    def whitened(norm, h):
+        if not layer_norm:
+            return h
+        mean, var = h.mean(dim=(1, 2, 3), keepdim=True), h.var(dim=(1, 2, 3), keepdim=True, unbiased=False)
+        return (h - mean) / (var + 1e-5).sqrt() * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+    h = convolved(block.conv1, whitened(block.norm1, x).clamp_min(0))
+    h = convolved(block.conv2, whitened(block.norm2, h).clamp_min(0))
     straight = convolved(block.skip, x) if shortcut else x
     return F.avg_pool2d(h + straight, 2) if halves else h + straight
 
@@ -110,6 +118,14 @@ class TestFormulas:
         assert output.shape == ((2, c_out, 2, 3) if halves else (2, c_out, 4, 6))
         assert isinstance(block.skip, nn.Identity) is not shortcut
         same(block, output, down(block, x, halves=halves, shortcut=shortcut), x)
+
+    @pytest.mark.parametrize("kind", ["none", "layer"])
+    def test_thin_and_normalised_down_block(self, kind):
+        """Thin: the hidden width is the input's (SNGAN's code)."""
+        block = ready(DownBlock(5, 7, down=True, parts=parts(), thin=True, norm=DISCRIMINATOR_NORMS[kind]))
+        x = picture(2, 5, 4, 6)
+        assert block.conv1.weight.shape[:2] == (5, 5) and block.conv2.weight.shape[:2] == (7, 5)
+        same(block, block(x), down(block, x, halves=True, shortcut=True, layer_norm=kind == "layer"), x)
 
 
 @pytest.mark.parametrize(

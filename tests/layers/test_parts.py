@@ -20,12 +20,16 @@ def parts(init=xavier, *, spectral: bool = True, seed: int = 0) -> Parts:
 
 MAKERS = {
     "conv": lambda parts: parts.conv(16, 24, 3),
+    "conv_transpose": lambda parts: parts.conv_transpose(16, 24, 4, stride=2, padding=1),
     "linear": lambda parts: parts.linear(40, 24),
     "embedding": lambda parts: parts.embedding(30, 16),
 }
 
 
-@pytest.mark.parametrize(("name", "fans"), [("conv", 9 * 16 + 9 * 24), ("linear", 40 + 24), ("embedding", 30 + 16)])
+@pytest.mark.parametrize(
+    ("name", "fans"),
+    [("conv", 9 * 16 + 9 * 24), ("conv_transpose", 16 * 16 + 16 * 24), ("linear", 40 + 24), ("embedding", 30 + 16)],
+)
 def test_xavier_survives_normalisation(name, fans):
     ((_, original),) = normalisers(MAKERS[name](parts()))
     bound = math.sqrt(6 / fans)
@@ -45,8 +49,11 @@ def test_normalisation_only_where_asked(name):
     assert list(normalisers(plain)) == []
     ((_, original),) = normalisers(normal)
     torch.testing.assert_close(plain.weight, original)  # the same draw, whether or not it is normalised
-    top = torch.linalg.svdvals(normal.weight.detach().flatten(1))[0]
-    assert 1 - 1e-5 < top < 1.1 < 1.15 < torch.linalg.svdvals(plain.weight.detach().flatten(1))[0]
+    rows = 1 if name == "conv_transpose" else 0  # the axis of the output channels
+    top, before = (
+        torch.linalg.svdvals(layer.weight.detach().movedim(rows, 0).flatten(1))[0] for layer in (normal, plain)
+    )
+    assert 1 - 1e-5 < top < 1.1 < before
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -56,6 +63,19 @@ def test_convolutions_keep_the_size_and_biases_start_at_zero(size):
     assert conv.bias.shape == (6,) and not conv.bias.any()
     assert parts().conv(4, 6, size, bias=False).bias is None
     assert not parts().linear(3, 4).bias.any()
+
+
+def test_plain_parts_draw_alike_without_normalisation():
+    layer = parts().plain().conv(4, 6, 3)
+    assert list(normalisers(layer)) == []
+    assert torch.equal(layer.weight, parts(spectral=False).conv(4, 6, 3).weight)
+
+
+def test_strided_convolutions_halve_and_transposed_ones_double():
+    x = torch.randn(2, 4, 6, 10)
+    assert parts().conv(4, 5, 4, stride=2, padding=1)(x).shape == (2, 5, 3, 5)
+    assert parts().conv_transpose(4, 5, 4, stride=2, padding=1)(x).shape == (2, 5, 12, 20)
+    assert parts().conv_transpose(4, 5, 6)(x[:, :, :1, :1]).shape == (2, 5, 6, 6)
 
 
 def test_each_layer_draws_on():

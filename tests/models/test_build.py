@@ -12,6 +12,8 @@ from sagan.layers.spectral import normalisers
 from sagan.models import build
 from sagan.models.build import build_discriminator, build_generator, parameter_count
 from sagan.models.config import ModelConfig
+from sagan.models.residual import ResidualDiscriminator, ResidualGenerator
+from sagan.presets import preset
 
 SMALL = ModelConfig(resolution=16, g_ch=8, d_ch=8, z_dim=6)
 BUILDERS = pytest.mark.parametrize("builder", [build_generator, build_discriminator])
@@ -37,16 +39,36 @@ COUNTS = [
     ({"resolution": 32, "g_attn": 0, "d_attn": 0}, 10, 4_304_387, 1_055_105),
     ({"resolution": 32, "g_attn": 0, "d_attn": 0}, 0, 4_276_739, 1_053_825),
     ({"resolution": 32, "g_attn": 0, "d_attn": 0, "g_ch": 128, "g_sn": False, "d_sn": False}, 0, 1_204_483, 1_053_825),
+    ({"resolution": 128, "g_attn": 0, "d_attn": 0, "d_hidden": "thin"}, 1000, 41_996_931, 30_041_857),
+    (dict(preset("sagan-32-small").model), 10, 380_804, 270_530),  # these three are ours: a change must be meant
+    (dict(preset("gan-32").model), 0, 1_069_379, 663_745),
+    (dict(preset("wgan-32").model), 0, 1_069_379, 662_977),
+    (dict(preset("heykeetae-64").model), 0, 3_832_885, 3_175_299),  # spec 2.5; without its u and v, which it counts too
 ]
 
 
 @pytest.mark.parametrize(("record", "classes", "generator", "discriminator"), COUNTS)
 def test_parameter_counts_are_the_published_ones(record, classes, generator, discriminator, monkeypatch):
     """Weights are made but neither drawn nor normalised, which changes no count and saves seconds."""
-    monkeypatch.setattr(build, "_parts", lambda model, **_: Parts(lambda weight, _: weight, torch.Generator(), False))
+    monkeypatch.setattr(build, "_parts", lambda model, **_: Parts(lambda weight, *_: weight, torch.Generator(), False))
     model = ModelConfig(**record)
     counts = [parameter_count(builder(model, classes)) for builder in (build_generator, build_discriminator)]
     assert counts == [generator, discriminator]
+
+
+def test_other_codes_layouts_are_a_matter_of_arguments():
+    """Spec 2.3 at 64x64: BigGAN-PyTorch's generator with and without attention, and SNGAN's thin pair."""
+    parts = Parts(lambda weight, *_: weight, torch.Generator(), False)
+    common = {"z_dim": 128, "parts": parts}
+    for places, expected in (((), 32_971_011), ((64,), 32_991_492), ((32,), 33_052_932)):
+        widths = [1024, 1024, 512, 256, 128]
+        assert parameter_count(ResidualGenerator(widths, attention_at=places, classes=100, **common)) == expected
+    generator = ResidualGenerator([1024, 512, 256, 128, 64], attention_at=(), classes=1000, **common)
+    sides, widths = (32, 16, 8, 4, 2), (64, 128, 256, 512, 1024)
+    discriminator = ResidualDiscriminator(
+        widths, downs=5, sides=sides, attention_at=(), classes=1000, parts=parts, thin=True
+    )
+    assert (parameter_count(generator), parameter_count(discriminator)) == (17_974_915, 11_165_441)
 
 
 def test_normalisation_adds_no_parameters():

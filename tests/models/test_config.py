@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from sagan.config import build
 from sagan.errors import ConfigError
 from sagan.layers.attention import SelfAttention2d
 from sagan.models.build import build_discriminator, build_generator
-from sagan.models.config import ATTENTION_CHANNELS, ModelConfig
+from sagan.models.config import ATTENTION_CHANNELS, ATTENTION_VARIANTS, ModelConfig
 
 
 def one_line(**options) -> str:
@@ -51,9 +52,48 @@ def test_a_filled_record_is_the_record_it_fills():
     assert ModelConfig(resolution=64, g_ch=64, g_attn=(32,)) == model
 
 
-@pytest.mark.parametrize("resolution", [0, 33, 48, 256, -32])
-def test_unknown_resolutions(resolution):
-    assert f"resolution is {resolution}. Choose one of 16, 32, 64, 128; " in one_line(resolution=resolution)
+@pytest.mark.parametrize(("resolution", "nearest"), [(0, 16), (33, 32), (50, 48), (513, 512), (-32, 16), (1024, 512)])
+def test_unknown_resolutions(resolution, nearest):
+    line = one_line(resolution=resolution)
+    assert f"resolution is {resolution}, and networks double a map of 4 to 7 pixels. Choose 16, 32, 64, " in line
+    assert f"near to it, {nearest};" in line
+
+
+def test_unknown_forms_of_attention(monkeypatch):
+    assert "attention is 'papper'. Choose one of official, paper, heykeetae, or import what adds it." in one_line(
+        attention="papper"
+    )
+    from sagan.layers.attention import ATTENTION, official
+
+    assert tuple(ATTENTION) == ATTENTION_VARIANTS
+    monkeypatch.setitem(ATTENTION, "mine", official)
+    assert build({"attention": "mine"}).model.attention == "mine"
+
+
+@pytest.mark.parametrize("resolution", [20, 24, 28, 40, 48, 96, 160, 256, 512])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_any_size_and_any_number_of_channels_is_built(resolution, channels):
+    """The large ones are only built: running them takes longer than a test should."""
+    width = 8
+    model = ModelConfig(
+        resolution=resolution, channels=channels, g_ch=width, d_ch=width, g_attn=0, d_attn=0, g_sn=False
+    )
+    generator = build_generator(model, 3)
+    assert (generator.resolution, generator.channels) == (resolution, channels)
+    if resolution <= 48:
+        labels = torch.tensor([0, 2])
+        pictures = generator(torch.zeros(2, 128), labels)
+        assert pictures.shape == (2, channels, resolution, resolution)
+        assert build_discriminator(model, 3)(pictures, labels).shape == (2,)
+
+
+@pytest.mark.parametrize("variant", ATTENTION_VARIANTS)
+def test_the_form_of_attention_reaches_both_networks(variant):
+    model = ModelConfig(resolution=16, g_ch=16, d_ch=16, attention=variant)
+    pools = {"official": 2, "paper": 1, "heykeetae": 1}
+    for network in (build_generator(model), build_discriminator(model)):
+        layer = network.attention["8"]
+        assert (layer.pool, layer.query.bias is not None) == (pools[variant], variant == "heykeetae")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +174,7 @@ def test_the_fewest_channels_are_the_layers():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("z_dim", 0), ("g_ch", -1), ("d_ch", 2000), ("init", "normal"), ("chanels", 3)]
+    ("name", "value"), [("z_dim", 0), ("g_ch", -1), ("d_ch", 2000), ("init", "he"), ("chanels", 3), ("channels", 2)]
 )
 def test_values_out_of_range_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):

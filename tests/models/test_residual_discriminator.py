@@ -46,15 +46,17 @@ def test_attention_follows_the_block_that_first_has_its_size():
     assert order == ["blocks.0", "attention.16", "blocks.1", "attention.8", "blocks.2", "blocks.3"]
 
 
+@pytest.mark.parametrize("pool", ["sum", "mean"])
 @pytest.mark.parametrize("classes", [0, 5])
-def test_the_head_by_hand(classes):
-    """ReLU, sum over positions, linear, and the inner product with the label's row of the table (spec 2.1)."""
-    network = discriminator(16, classes).double()
+def test_the_head_by_hand(classes, pool):
+    """ReLU, sum (WGAN-GP: mean) over positions, linear, and the inner product with the label's row of the table."""
+    network = discriminator(16, classes, d_pool=pool).double()
     nn.init.constant_(network.linear.bias, 0.3)
     nn.init.constant_(network.attention["8"].gamma, 0.9)
     x, labels = pictures(3, 16).double(), torch.tensor([0, 4, 2])
     h = network.attention["8"](network.blocks[0](x))
     phi = network.blocks[2](network.blocks[1](h)).clamp_min(0).sum(dim=(2, 3))
+    phi = phi / 16 if pool == "mean" else phi
     expected = phi @ network.linear.weight[0] + 0.3
     if classes:
         expected = expected + torch.stack(

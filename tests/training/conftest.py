@@ -22,13 +22,13 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def make_game():
-    """make_game(classes=3, g_ch=16, **training options): a fresh game of the smallest networks."""
+    """make_game(classes=3, counts=(), model={}, **training options): a game of the smallest networks."""
 
-    def make(classes=CLASSES, *, g_ch=16, **training):
-        model = ModelConfig(resolution=SIDE, g_ch=g_ch, d_ch=16, z_dim=12)
+    def make(classes=CLASSES, *, counts=(), model=None, **training):
+        sizes = ModelConfig(**{"resolution": SIDE, "g_ch": 16, "d_ch": 16, "z_dim": 12} | (model or {}))
         options = {"batch_size": BATCH, "ema": 0.9, "ema_start": 1, "seed": 5, "beta1": 0.5, "precision": "fp32"}
         config = TrainingConfig(**{**options, **training})
-        return new_game(model, config, classes, Runtime(torch.device("cpu"), 1))
+        return new_game(sizes, config, classes, Runtime(torch.device("cpu"), 1), counts=counts)
 
     return make
 

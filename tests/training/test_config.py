@@ -39,7 +39,7 @@ def test_parts_must_divide_the_batch():
         (TrainingConfig, "g_lr", 0), (TrainingConfig, "g_lr", float("inf")), (TrainingConfig, "beta2", 1),
         (TrainingConfig, "ema", 1.0), (TrainingConfig, "ema", -0.1), (TrainingConfig, "batch_size", 1),
         (TrainingConfig, "n_dis", 0), (TrainingConfig, "seed", -1), (TrainingConfig, "seed", 2**63),
-        (TrainingConfig, "loss", "wgan"), (TrainingConfig, "precision", "fp16"), (OutputConfig, "keep", 1),
+        (TrainingConfig, "loss", "wgam"), (TrainingConfig, "precision", "fp16"), (OutputConfig, "keep", 1),
         (OutputConfig, "log_every", 0), (OutputConfig, "save_every", -1), (OutputConfig, "colour", "red"),
     ],
 )  # fmt: skip

@@ -159,7 +159,7 @@ def test_a_checkpoint_without_one_of_its_tensors_is_refused(make_game, whole_sta
 
 def test_a_checkpoint_of_another_structure_is_refused(make_game, whole_state, differing, story):
     files, averaged, _ = story
-    game = make_game(g_ch=24)
+    game = make_game(model={"g_ch": 24})
     before = whole_state(game)
     with pytest.raises(CheckpointIncompatible, match="different generator.stem.* float32 256, here: float32 384"):
         restore(game, files, averaged, "here")

@@ -41,10 +41,10 @@ def test_a_discriminator_update_leaves_the_generator_alone(make_game, batches):
     assert (game.step, game.critic_updates) == (0, 1)
 
 
-def test_a_generator_update_leaves_the_discriminator_alone(make_game):
+def test_a_generator_update_leaves_the_discriminator_alone(make_game, batches):
     game = make_game()
     generator, discriminator = snapshot(game.generator), snapshot(game.discriminator)
-    update_generator(game)
+    update_generator(game, next(batches()))
     assert all(parameter.grad is None for parameter in game.discriminator.parameters())
     assert moved(discriminator, game.discriminator) == set()
     assert all(parameter.requires_grad for parameter in game.discriminator.parameters()), "thawed again"
@@ -65,7 +65,7 @@ def test_u_and_v_move_once_an_update_of_their_own_network(make_game, batches):
 
     expected = copy.deepcopy(game.generator)
     advance(expected)
-    update_generator(game)
+    update_generator(game, next(batches()))
     ours, theirs = game.generator.state_dict(), expected.state_dict()
     vectors = [name for name in ours if name.endswith((".u", ".v"))]
     assert len(vectors) >= 10 and all(torch.equal(ours[name], theirs[name]) for name in vectors)
@@ -75,7 +75,7 @@ def test_n_dis_discriminator_updates_make_one_step(make_game, batches, monkeypat
     game, order, taken = make_game(n_dis=3), [], []
     monkeypatch.setattr("sagan.training.step.advance", lambda network: order.append(type(network).__name__))
     train_step(game, (taken.append(number) or batch for number, batch in enumerate(batches())))
-    assert order == ["Discriminator"] * 3 + ["Generator"]
+    assert order == ["ResidualDiscriminator"] * 3 + ["ResidualGenerator"]
     assert taken == [0, 1, 2]
     assert (game.step, game.critic_updates, game.images) == (1, 3, 18)
 
@@ -113,11 +113,11 @@ def test_real_and_fake_are_not_swapped(make_game):
     assert game.discriminator.labels[0].tolist() == [2, 2, 2, 1, 1, 0, *fake_labels.tolist()]
 
 
-def test_the_generator_moves_towards_what_passes_for_real(make_game):
+def test_the_generator_moves_towards_what_passes_for_real(make_game, batches):
     game = with_brightness(make_game())
     latents, labels = game.draw_noise(Stream.GENERATOR_NOISE, Stream.GENERATOR_LABEL, 0)
     before = copy.deepcopy(game.generator)(latents, labels).mean().item()
-    report = update_generator(game)
+    report = update_generator(game, next(batches()))
     after = copy.deepcopy(game.generator)(latents, labels).mean().item()
     assert report["loss/generator"].item() == pytest.approx(-0.5 * before, abs=1e-5)
     assert after > before + 1e-4
@@ -139,7 +139,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(make_game, batches, count):
     results = []
     for grad_accum in (1, count):
         game = make_game(grad_accum=grad_accum)
-        assert len(parts(game)) == grad_accum
+        assert len(parts(6, grad_accum)) == grad_accum
         game.generator.eval()
         with torch.no_grad():
             game.generator.attention["8"].gamma.fill_(0.7)
@@ -148,7 +148,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(make_game, batches, count):
         critic = gradients(game.discriminator)
         with torch.no_grad():  # Adam turns the sign of a rounding error into a step: compare from equal weights
             game.discriminator.load_state_dict(make_game().discriminator.state_dict())
-        report |= update_generator(game)
+        report |= update_generator(game, next(batches()))
         results.append((report, critic, gradients(game.generator)))
     (report, critic, generator), (other_report, other_critic, other_generator) = results
     assert report.keys() == {"loss/discriminator", "logit/real", "logit/fake", "loss/generator"} == other_report.keys()

@@ -32,6 +32,8 @@ ALIASES = {
     "generator-lr": "g-lr", "glr": "g-lr", "discriminator-lr": "d-lr", "dlr": "d-lr",
     "adam-beta1": "beta1", "adam-beta2": "beta2",
     "adv-loss": "loss", "loss-type": "loss",
+    "lambda-gp": "gp", "gp-lambda": "gp", "gp-scale": "gp", "r1-lambda": "r1", "gamma": "r1",
+    "optimizer": "optimiser", "arch": "architecture", "backbone": "architecture",
     "ema-decay": "ema", "g-ema-decay": "ema", "g-ema-start": "ema-start",
     "xflip": "mirror",
     "mixed-precision": "precision",

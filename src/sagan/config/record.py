@@ -46,6 +46,15 @@ class RunConfig(Record):
             )
         return self
 
+    @model_validator(mode="after")
+    def _penalties_see_one_picture(self) -> RunConfig:
+        if self.training.penalised and self.model.d_norm == "batch":
+            raise ConfigError(
+                "gp, r1 and r2 look at the gradient of one picture's logit, and d_norm batch mixes pictures",
+                remedy="Use d_norm layer or none with a penalty (WGAN-GP, section 4).",
+            )
+        return self
+
 
 TABLES: dict[str, type[Record]] = {
     "data": DataConfig,

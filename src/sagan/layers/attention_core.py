@@ -18,16 +18,20 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from sagan.layers.precision import full_precision
 
-Core = Literal["auto", "fused", "plain", "chunked"]
+Core = Literal["auto", "explicit", "fused", "plain", "chunked"]
 
 PLAIN_ENTRIES = 2**16  # of one picture's map: below, two matrix products beat the fused kernel, and the map is small
 CHUNK_ENTRIES = 2**20  # entries of all maps that the chunked path holds at a time
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, *, core: Core = "auto") -> Tensor:
-    """Mix the values by the softmax of the products. core: which way; auto chooses by the size of the map."""
-    if core == "auto":
-        core = "plain" if query.shape[1] * key.shape[1] <= PLAIN_ENTRIES else "fused"
+    """Mix the values by the softmax of the products.
+
+    core: which way. auto chooses by the size of the map; explicit, too, but only among those with second derivatives.
+    """
+    if core in ("auto", "explicit"):
+        large: Core = "fused" if core == "auto" else "chunked"
+        core = "plain" if query.shape[1] * key.shape[1] <= PLAIN_ENTRIES else large
     if core == "fused":
         return fused(query, key, value)
     if core == "plain":

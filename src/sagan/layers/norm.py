@@ -61,6 +61,11 @@ class BatchNorm2d(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
+def mixes_pictures(network: nn.Module) -> bool:
+    """Whether what a network says of one picture depends on the others of its batch, as it does with batch norm."""
+    return any(isinstance(module, BatchNorm2d) for module in network.modules())
+
+
 @contextmanager
 def still_statistics(network: nn.Module) -> Iterator[None]:
     """Inside, training-mode batch norms use the batch's statistics without remembering them."""

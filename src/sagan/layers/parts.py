@@ -6,7 +6,7 @@ Blocks receive these and never ask which kind of convolution they hold.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -18,12 +18,12 @@ from sagan.layers.norm import BatchNorm2d
 from sagan.layers.spectral import spectral_norm
 
 Norm = Callable[[int], nn.Module]
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Constructors of the layers with weights.
+    """Constructors of the layers with weights. Biases start at zero.
 
     init: draws a weight.  generator: its random numbers, and those of the first u.  spectral: normalise every weight.
     """
@@ -32,21 +32,45 @@ class Parts:
     generator: torch.Generator
     spectral: bool
 
-    def conv(self, c_in: int, c_out: int, size: int, *, bias: bool = True) -> nn.Conv2d:
-        """A convolution that keeps the map's size: (B, c_in, H, W) -> (B, c_out, H, W); its bias starts at zero."""
-        return self._finish(skip_init(nn.Conv2d, c_in, c_out, size, padding=size // 2, bias=bias))
+    def plain(self) -> Parts:
+        """The same without spectral normalisation: some ancestors leave single layers out."""
+        return replace(self, spectral=False)
+
+    def conv(
+        self,
+        c_in: int,
+        c_out: int,
+        size: int,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+        bias: bool = True,
+        gain: float = 1.0,
+    ) -> nn.Conv2d:
+        """(B, c_in, H, W) -> (B, c_out, H', W').
+
+        padding: None for size // 2, which keeps the map of an odd kernel with stride 1.  gain: see `layers.init`.
+        """
+        padding = size // 2 if padding is None else padding
+        return self._finish(skip_init(nn.Conv2d, c_in, c_out, size, stride=stride, padding=padding, bias=bias), gain)
+
+    def conv_transpose(
+        self, c_in: int, c_out: int, size: int, *, stride: int = 1, padding: int = 0
+    ) -> nn.ConvTranspose2d:
+        """(B, c_in, H, W) -> (B, c_out, H', W') with H' = (H - 1) * stride - 2 * padding + size."""
+        return self._finish(skip_init(nn.ConvTranspose2d, c_in, c_out, size, stride=stride, padding=padding))
 
     def linear(self, c_in: int, c_out: int) -> nn.Linear:
-        """(B, c_in) -> (B, c_out); its bias starts at zero."""
+        """(B, c_in) -> (B, c_out)."""
         return self._finish(skip_init(nn.Linear, c_in, c_out))
 
     def embedding(self, classes: int, channels: int) -> nn.Embedding:
         """(B,) int64 labels -> (B, channels)."""
         return self._finish(skip_init(nn.Embedding, classes, channels))
 
-    def _finish(self, module: Layer) -> Layer:
+    def _finish(self, module: Layer, gain: float = 1.0) -> Layer:
         with torch.no_grad():
-            self.init(module.weight, self.generator)
+            self.init(module.weight, self.generator, gain)
             if getattr(module, "bias", None) is not None:
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         return spectral_norm(module, generator=self.generator) if self.spectral else module
@@ -60,3 +84,16 @@ def default_parts(seed: int = 0) -> Parts:
 def batch_norm(classes: int, group: int = 0) -> Norm:
     """A constructor of batch norms for `classes` classes; 0 for unconditional ones."""
     return lambda channels: BatchNorm2d(channels, classes, group=group)
+
+
+def layer_norm(channels: int) -> nn.Module:
+    """Layer norm over all of a picture's map, with a gain and bias a channel (WGAN-GP, arXiv:1704.00028, section 4)."""
+    return nn.GroupNorm(1, channels)
+
+
+def no_norm(channels: int) -> nn.Module:
+    """Nothing in the norm's place."""
+    return nn.Identity()
+
+
+DISCRIMINATOR_NORMS: dict[str, Norm] = {"none": no_norm, "batch": batch_norm(0), "layer": layer_norm}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import torch
 
+from sagan.layers.attention import ATTENTION
 from sagan.layers.init import INITIALISERS
-from sagan.layers.parts import Parts
-from sagan.models.architecture import ARCHITECTURES, discriminator_sizes
+from sagan.layers.parts import DISCRIMINATOR_NORMS, Parts
+from sagan.models.architecture import Residual
 from sagan.models.config import ModelConfig
-from sagan.models.discriminator import Discriminator
-from sagan.models.generator import Generator
+from sagan.models.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
+from sagan.models.network import Discriminator, Generator
+from sagan.models.residual import ResidualDiscriminator, ResidualGenerator
 
 
 def _parts(model: ModelConfig, *, spectral: bool, seed: int) -> Parts:
@@ -21,14 +23,34 @@ def build_generator(model: ModelConfig, classes: int = 0, *, seed: int = 0) -> G
 
     classes: number of classes, or 0 for an unconditional network.
     """
-    shape = ARCHITECTURES[model.resolution]
-    return Generator(
-        [model.g_ch * factor for factor in shape.generator],
-        attention_at=model.g_attn or (),
+    shape, size = model.shape, model.size
+    parts = _parts(model, spectral=model.g_sn, seed=2 * seed)
+    places, variant = model.g_attn or (), ATTENTION[model.attention]
+    if isinstance(shape, Residual):
+        return ResidualGenerator(
+            [model.g_ch * factor for factor in shape.generator],
+            base=size.base,
+            attention_at=places,
+            attention=variant,
+            z_dim=model.z_dim,
+            classes=classes,
+            parts=parts,
+            group=model.bn_group,
+            channels=model.channels,
+        )
+    return ConvolutionalGenerator(
+        [model.g_ch * factor for _, factor in shape.generator_maps(size)],
+        base=size.base,
+        conv_output=shape.pairs,
+        dense_stem=shape.dense_stem,
+        output_parts=parts if shape.normalised_ends else parts.plain(),
+        attention_at=places,
+        attention=variant,
         z_dim=model.z_dim,
         classes=classes,
-        parts=_parts(model, spectral=model.g_sn, seed=2 * seed),
+        parts=parts,
         group=model.bn_group,
+        channels=model.channels,
     )
 
 
@@ -37,14 +59,37 @@ def build_discriminator(model: ModelConfig, classes: int = 0, *, seed: int = 0) 
 
     classes: number of classes for the projection, or 0 for none.
     """
-    shape = ARCHITECTURES[model.resolution]
-    return Discriminator(
-        [model.d_ch * factor for factor in shape.discriminator],
-        downs=shape.downs,
-        sizes=discriminator_sizes(model.resolution),
-        attention_at=model.d_attn or (),
+    shape, size = model.shape, model.size
+    parts = _parts(model, spectral=model.d_sn, seed=2 * seed + 1)
+    places, variant, norm = model.d_attn or (), ATTENTION[model.attention], DISCRIMINATOR_NORMS[model.d_norm]
+    sides, factors = zip(*shape.discriminator_maps(size), strict=True)
+    widths = [model.d_ch * factor for factor in factors]
+    if isinstance(shape, Residual):
+        return ResidualDiscriminator(
+            widths,
+            downs=shape.downs,
+            sides=sides,
+            attention_at=places,
+            attention=variant,
+            classes=classes,
+            parts=parts,
+            thin=model.d_hidden == "thin",
+            norm=norm,
+            mean=model.d_pool == "mean",
+            channels=model.channels,
+        )
+    return ConvolutionalDiscriminator(
+        widths,
+        sides=sides,
+        slope=shape.slope,
+        pairs=shape.pairs,
+        head_parts=parts if shape.normalised_ends else parts.plain(),
+        attention_at=places,
+        attention=variant,
         classes=classes,
-        parts=_parts(model, spectral=model.d_sn, seed=2 * seed + 1),
+        parts=parts,
+        norm=norm,
+        channels=model.channels,
     )
 
 

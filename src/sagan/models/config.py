@@ -8,24 +8,30 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 
 from sagan.errors import ConfigError
-from sagan.models.architecture import ARCHITECTURES, discriminator_sizes, generator_sizes
+from sagan.models.architecture import Shape, Size, published_attention, shape_of, sides, size_of, widths_at
 from sagan.records import Record, option
 
-# resolution -> (generator width, discriminator width, attention at): the published sizes (SNGAN Table 4, StudioGAN's 64,
-# the authors' released 128 with attention where the paper's headline row has it).
-PUBLISHED = {16: (128, 128, 8), 32: (256, 128, 16), 64: (64, 64, 32), 128: (64, 64, 64)}
-
 ATTENTION_CHANNELS = 8  # the fewest that attention takes: its queries and keys have an eighth of the map's
+ATTENTION_VARIANTS = ("official", "paper", "heykeetae")  # known without loading torch; `layers.attention` has the rest
 
 
 class ModelConfig(Record):
-    """Sizes and parts of the generator and the discriminator (SAGAN, arXiv:1805.08318)."""
+    """Sizes and parts of the generator and the discriminator (SAGAN, arXiv:1805.08318, and its ancestors)."""
 
-    resolution: int = option(32, "Side of the square pictures in pixels: 16, 32, 64 or 128.")
+    resolution: int = option(
+        32, "Side of the square pictures in pixels: 16, 32, 48, 64, 128, 256, 512 or another of 4, 5, 6, 7 times 2^k."
+    )
+    channels: int = option(3, "Channels of a picture: 1 is grey, 3 is RGB, 4 is RGB with transparency.", ge=1, le=4)
+    architecture: Literal["residual", "dcgan", "sngan-cnn", "heykeetae"] = option(
+        "residual", "Kind of networks: residual blocks (SAGAN, SNGAN, WGAN-GP) or plain convolutions."
+    )
     z_dim: int = option(128, "Length of the latent vector.", ge=1, le=4096)
     g_ch: int = option(0, "Base width of the generator; 0 means the published width for the resolution.", ge=0, le=1024)
     d_ch: int = option(
         0, "Base width of the discriminator; 0 means the published width for the resolution.", ge=0, le=1024
+    )
+    attention: str = option(
+        "official", "Form of the attention block: official (the authors' code), paper (its text) or heykeetae."
     )
     g_attn: tuple[int, ...] | None = option(
         None, "Map sizes with self-attention in the generator, such as 16 or 16,32; 0 for none."
@@ -35,17 +41,56 @@ class ModelConfig(Record):
     )
     g_sn: bool = option(True, "Spectral normalisation in the generator.")
     d_sn: bool = option(True, "Spectral normalisation in the discriminator.")
+    d_norm: Literal["none", "batch", "layer"] = option("none", "Further normalisation inside the discriminator.")
+    d_hidden: Literal["wide", "thin"] = option(
+        "wide", "Hidden width of the discriminator's residual blocks: wide is the output's, thin the input's (SNGAN)."
+    )
+    d_pool: Literal["sum", "mean"] = option("sum", "How the residual discriminator pools its last map (mean: WGAN-GP).")
     bn_group: int = option(0, "Batch-norm statistics over groups of this many pictures; 0 for the whole batch.", ge=0)
-    init: Literal["xavier", "orthogonal"] = option("xavier", "How weights are drawn at the start.")
+    init: Literal["xavier", "xavier-relu", "orthogonal", "normal", "torch"] = option(
+        "xavier", "How weights are drawn at the start."
+    )
+
+    @property
+    def size(self) -> Size:
+        """The resolution as base * 2**doublings."""
+        size = size_of(self.resolution)
+        assert size is not None
+        return size
+
+    @property
+    def shape(self) -> Shape:
+        """The networks' widths along their maps, as multiples of `g_ch` and `d_ch`."""
+        return shape_of(self.architecture, self.resolution)
 
     @field_validator("resolution")
     @classmethod
     def _known_resolution(cls, value: int) -> int:
-        if value not in PUBLISHED:
+        if size_of(value) is None:
+            nearest = min(sides(), key=lambda side: abs(side - value))
             raise ConfigError(
-                f"resolution is {value}",
-                remedy=f"Choose one of {', '.join(map(str, PUBLISHED))}; pictures of any size are resized to it.",
+                f"resolution is {value}, and networks double a map of 4 to 7 pixels",
+                remedy=f"Choose 16, 32, 64, 128, 256, 512 or, near to it, {nearest}; pictures of any size are resized to it.",
             )
+        return value
+
+    @field_validator("channels")
+    @classmethod
+    def _known_channels(cls, value: int) -> int:
+        if value not in (1, 3, 4):
+            raise ConfigError(f"channels is {value}", remedy="Choose 1 (grey), 3 (RGB) or 4 (RGB with transparency).")
+        return value
+
+    @field_validator("attention")
+    @classmethod
+    def _known_attention(cls, value: str) -> str:
+        if value not in ATTENTION_VARIANTS:
+            from sagan.layers.attention import ATTENTION  # loads torch, which the command line's help does not need
+
+            if value not in ATTENTION:
+                raise ConfigError(
+                    f"attention is {value!r}", remedy=f"Choose one of {', '.join(ATTENTION)}, or import what adds it."
+                )
         return value
 
     @field_validator("g_attn", "d_attn", mode="before")
@@ -58,26 +103,19 @@ class ModelConfig(Record):
 
     @model_validator(mode="after")
     def _fill_published_sizes(self) -> ModelConfig:
-        generator, discriminator, attention = PUBLISHED[self.resolution]
+        shape, size = self.shape, self.size
+        generator, discriminator = published_attention(shape, size)
         chosen = {
-            "g_ch": self.g_ch or generator,
-            "d_ch": self.d_ch or discriminator,
-            "g_attn": (attention,) if self.g_attn is None else self.g_attn,
-            "d_attn": (attention,) if self.d_attn is None else self.d_attn,
+            "g_ch": self.g_ch or shape.g_ch,
+            "d_ch": self.d_ch or shape.d_ch,
+            "g_attn": generator if self.g_attn is None else self.g_attn,
+            "d_attn": discriminator if self.d_attn is None else self.d_attn,
         }
         for name, value in chosen.items():
             object.__setattr__(self, name, value)  # frozen for everybody else: the record is complete once made
-        shape = ARCHITECTURES[self.resolution]
-        maps = _first_factors(generator_sizes(self.resolution), shape.generator[1:])
-        _check_places("g", self.g_attn or (), self.g_ch, maps)
-        maps = _first_factors(discriminator_sizes(self.resolution), shape.discriminator)
-        _check_places("d", self.d_attn or (), self.d_ch, maps)
+        _check_places("g", self.g_attn or (), self.g_ch, widths_at(shape.generator_maps(size)))
+        _check_places("d", self.d_attn or (), self.d_ch, widths_at(shape.discriminator_maps(size)))
         return self
-
-
-def _first_factors(sizes: Sequence[int], factors: Sequence[int]) -> dict[int, int]:
-    """Map size -> multiple of the base width there; where several blocks have a size, of the first, as attention is."""
-    return dict(reversed(list(zip(sizes, factors, strict=True))))
 
 
 def _check_places(network: Literal["g", "d"], places: Sequence[int], width: int, factors: Mapping[int, int]) -> None:

@@ -12,8 +12,9 @@ class Preset:
     """A named, documented choice of options.
 
     summary: what it trains, on what, for how long.  source: the paper or code that its numbers come from.
-    result: where its measured result is recorded.  options: flat names; what they leave out is filled in for the
-    resolution, so that `sagan-32 --resolution 64` has the published sizes of 64.
+    result: where its measured result is recorded; empty while there is none.
+    options: flat names; what they leave out is filled in for the resolution, so that `sagan-32 --resolution 64` has the
+    published sizes of 64.
     """
 
     name: str

@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from sagan.config import RunConfig, build, unknown
+from sagan.presets.ancestors import GAN_32, HEYKEETAE_64, SNGAN_32, WGAN_32, WGAN_GP_32
 from sagan.presets.demo import DEMO
 from sagan.presets.preset import Preset
-from sagan.presets.sagan import SAGAN_32, SAGAN_32_SMALL, SAGAN_64, SAGAN_128
+from sagan.presets.sagan import (
+    SAGAN_32,
+    SAGAN_32_CIFAR,
+    SAGAN_32_SMALL,
+    SAGAN_64,
+    SAGAN_128,
+    SAGAN_128_PAPER,
+)
 
-PRESETS: dict[str, Preset] = {entry.name: entry for entry in (DEMO, SAGAN_32_SMALL, SAGAN_32, SAGAN_64, SAGAN_128)}
+ORDER = (
+    *(DEMO, SAGAN_32_SMALL, SAGAN_32, SAGAN_32_CIFAR, SAGAN_64, SAGAN_128, SAGAN_128_PAPER),
+    *(GAN_32, WGAN_32, WGAN_GP_32, SNGAN_32, HEYKEETAE_64),
+)
+PRESETS: dict[str, Preset] = {entry.name: entry for entry in ORDER}
 
 
 def find_preset(name: str) -> Preset:

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sagan.layers.norm import BatchNorm2d
 from sagan.layers.spectral import advance
-from sagan.models.generator import Generator
+from sagan.models.network import Generator
 
 
 class AveragedGenerator:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from sagan.errors import ConfigError
 from sagan.records import Record, option
+
+LOSS_NAMES = ("hinge", "non-saturating", "minimax", "least-squares", "wasserstein", "relativistic")
+LOSS_ALIASES = {"ns": "non-saturating", "lsgan": "least-squares", "wgan": "wasserstein", "rpgan": "relativistic"}
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -24,14 +27,31 @@ def seconds(words: str) -> float:
 class TrainingConfig(Record):
     """The two-player game: losses, two learning rates, averaging, length."""
 
-    loss: Literal["hinge"] = option("hinge", "Adversarial loss.")
+    loss: str = option(
+        "hinge", "Adversarial loss: hinge, non-saturating, minimax, least-squares, wasserstein or relativistic."
+    )
+    gp: float = option(0.0, "Weight of WGAN-GP's gradient penalty, between real and fake; 10 is usual.", ge=0)
+    r1: float = option(0.0, "Weight of the gradient penalty on real pictures.", ge=0)
+    r2: float = option(0.0, "Weight of the gradient penalty on fakes.", ge=0)
+    penalty_every: int = option(
+        1, "Discriminator updates from one penalty to the next; its weight grows with them.", ge=1, le=1000
+    )
+    clip: float = option(0.0, "Clip the discriminator's weights to this bound after each update; 0 for not.", ge=0)
     batch_size: int = option(64, "Real pictures in one discriminator update.", ge=2, le=65536)
+    g_batch: int = option(0, "Fakes in one generator update; 0 means as many as batch_size.", ge=0, le=65536)
     grad_accum: int = option(1, "Split each batch into this many parts and add up their gradients.", ge=1)
     n_dis: int = option(1, "Discriminator updates in a step, before its generator update.", ge=1, le=100)
     g_lr: float = option(1e-4, "Learning rate of the generator.", resume="schedule", gt=0)
     d_lr: float = option(4e-4, "Learning rate of the discriminator.", resume="schedule", gt=0)
-    beta1: float = option(0.0, "Adam's beta1, both networks.", ge=0, lt=1)
-    beta2: float = option(0.999, "Adam's beta2, both networks.", ge=0, lt=1)
+    decay_steps: int = option(
+        0, "Learning rates fall linearly to 0 at this step; 0 keeps them constant.", resume="schedule", ge=0
+    )
+    optimiser: Literal["adam", "rmsprop"] = option("adam", "Optimiser of both networks.")
+    beta1: float = option(0.0, "Adam's beta1, both networks; RMSProp has none.", ge=0, lt=1)
+    beta2: float = option(0.999, "Adam's beta2, both networks; RMSProp's smoothing.", ge=0, lt=1)
+    fake_labels: Literal["uniform", "data"] = option(
+        "uniform", "Classes of fakes: all alike, or as often as in the data."
+    )
     ema: float = option(
         0.999, "Decay of the averaged generator that pictures are drawn from; 0 turns it off.", ge=0, lt=1
     )
@@ -48,6 +68,20 @@ class TrainingConfig(Record):
         "auto", "Arithmetic of the networks: auto takes bf16 where the hardware computes it natively."
     )
 
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, value: str) -> str:
+        name = LOSS_ALIASES.get(value, value)
+        if name not in LOSS_NAMES:
+            from sagan.losses.adversarial import LOSSES  # loads torch, which the command line's help does not need
+
+            if name not in LOSSES:
+                remedy = (
+                    f"Choose one of {', '.join(LOSSES)}, or import what adds it. WGAN-GP is wasserstein with gp 10."
+                )
+                raise ConfigError(f"loss is {value!r}", remedy=remedy)
+        return name
+
     @field_validator("time")
     @classmethod
     def _readable_time(cls, value: str) -> str:
@@ -55,13 +89,29 @@ class TrainingConfig(Record):
             raise ConfigError(f"time is {value!r}", remedy="Write a time above zero, or leave it out for no limit.")
         return value
 
-    @field_validator("grad_accum")
-    @classmethod
-    def _divides(cls, value: int, info: object) -> int:
-        batch = getattr(info, "data", {}).get("batch_size")
-        if batch is not None and batch % value:
-            raise ConfigError(f"grad_accum {value} does not divide batch_size {batch}", remedy="Choose a divisor.")
-        return value
+    @property
+    def fakes(self) -> int:
+        """Fakes in one generator update."""
+        return self.g_batch or self.batch_size
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the discriminator's loss has a penalty on its gradient."""
+        return max(self.gp, self.r1, self.r2) > 0
+
+    @model_validator(mode="after")
+    def _batches_fit(self) -> TrainingConfig:
+        for name, batch in (("batch_size", self.batch_size), ("g_batch", self.fakes)):
+            if batch % self.grad_accum:
+                raise ConfigError(
+                    f"grad_accum {self.grad_accum} does not divide {name} {batch}", remedy="Choose a divisor."
+                )
+        if self.loss == "relativistic" and self.fakes != self.batch_size:
+            raise ConfigError(
+                f"g_batch is {self.g_batch}, and the relativistic loss pairs every fake with a real picture",
+                remedy="Leave g_batch out: it is then batch_size.",
+            )
+        return self
 
 
 class OutputConfig(Record):

@@ -2,77 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sagan.losses.adversarial import LOSSES, AdversarialLoss
 from sagan.models.build import build_discriminator, build_generator
 from sagan.models.config import ModelConfig
-from sagan.models.discriminator import Discriminator
-from sagan.models.generator import Generator
-from sagan.randomness import Stream, integers, normal
+from sagan.models.network import Discriminator, Generator
+from sagan.randomness import Stream, integers, normal, uniform
 from sagan.runtime import Runtime
 from sagan.training.averaging import AveragedGenerator
 from sagan.training.config import TrainingConfig
+from sagan.training.optimisers import Optimiser, build_optimiser
 
 
 @dataclass
 class Game:
-    """Everything the update step touches. Counters are of finished updates."""
+    """Everything the update step touches. Counters are of finished updates.
+
+    label_shares: (classes,) how often each class is drawn for fakes; None for all alike.
+    """
 
     config: TrainingConfig
     generator: Generator
     discriminator: Discriminator
     averaged: AveragedGenerator
-    generator_optimiser: torch.optim.Adam
-    discriminator_optimiser: torch.optim.Adam
+    generator_optimiser: Optimiser
+    discriminator_optimiser: Optimiser
     arithmetic: Callable[[], AbstractContextManager[None]]  # autocast, where the run computes in bf16
     device: torch.device
+    label_shares: NDArray[np.float64] | None = None
     step: int = 0
     critic_updates: int = 0
+
+    @property
+    def loss(self) -> AdversarialLoss:
+        """What the players minimise."""
+        return LOSSES[self.config.loss]
 
     @property
     def images(self) -> int:
         """Real pictures shown to the discriminator so far."""
         return self.critic_updates * self.config.batch_size
 
-    def draw_noise(self, noise: Stream, label: Stream, update: int) -> tuple[Tensor, Tensor | None]:
-        """The latents (B, z) and uniformly drawn labels (B,) of one update: a pure function of (seed, stream, update)."""
-        batch = self.config.batch_size
-        ids = update * batch + np.arange(batch)
-        latents = torch.from_numpy(normal(self.config.seed, noise, ids, self.generator.z_dim)).to(self.device)
+    def draw_noise(
+        self, noise: Stream, label: Stream, update: int, count: int | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The latents (B, z) and labels (B,) of one update's fakes: a pure function of (seed, stream, update).
+
+        count: B; None for the batch size. Labels are uniform over the classes, or follow `label_shares`.
+        """
+        seed, count = self.config.seed, count or self.config.batch_size
+        ids = update * count + np.arange(count)
+        latents = torch.from_numpy(normal(seed, noise, ids, self.generator.z_dim)).to(self.device)
         if not self.generator.classes:
             return latents, None
-        labels = integers(self.config.seed, label, ids, 1, self.generator.classes)[:, 0]
-        return latents, torch.from_numpy(labels).to(self.device)
+        if self.label_shares is None:
+            labels = integers(seed, label, ids, 1, self.generator.classes)[:, 0]
+        else:
+            labels = np.searchsorted(self.label_shares.cumsum()[:-1], uniform(seed, label, ids, 1)[:, 0], side="right")
+        return latents, torch.from_numpy(labels.astype(np.int64)).to(self.device)
 
 
-def new_game(model: ModelConfig, training: TrainingConfig, classes: int, runtime: Runtime) -> Game:
-    """Fresh players at step 0, drawn from the run's seed. classes: 0 for an unconditional game."""
+def new_game(
+    model: ModelConfig, training: TrainingConfig, classes: int, runtime: Runtime, *, counts: Sequence[int] = ()
+) -> Game:
+    """Fresh players at step 0, drawn from the run's seed.
+
+    classes: 0 for an unconditional game.  counts: pictures a class, for `fake_labels` "data".
+    """
     generator = runtime.place(build_generator(model, classes, seed=training.seed))
     discriminator = runtime.place(build_discriminator(model, classes, seed=training.seed))
+    by_data = training.fake_labels == "data" and len(counts) > 0
     return Game(
         config=training,
         generator=generator.train(),
         discriminator=discriminator.train(),
         averaged=AveragedGenerator(generator, decay=training.ema, start=training.ema_start),
-        generator_optimiser=_adam(generator, training.g_lr, training),
-        discriminator_optimiser=_adam(discriminator, training.d_lr, training),
+        generator_optimiser=build_optimiser(generator, training.g_lr, training),
+        discriminator_optimiser=build_optimiser(discriminator, training.d_lr, training),
         arithmetic=runtime.arithmetic(training.precision),
         device=runtime.device,
+        label_shares=np.asarray(counts, dtype=np.float64) / sum(counts) if by_data else None,
     )
-
-
-def _adam(network: nn.Module, rate: float, training: TrainingConfig) -> torch.optim.Adam:
-    """Adam; the discriminator's rate differs from the generator's on purpose (TTUR, arXiv:1706.08500).
-
-    foreach gives the bits of the plain loop; fused does not, so the choice is fixed: a resumed run must compute alike.
-    """
-    return torch.optim.Adam(network.parameters(), lr=rate, betas=(training.beta1, training.beta2), foreach=True)
 
 
 @contextmanager

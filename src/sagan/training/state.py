@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -19,6 +17,7 @@ from sagan.checkpoint.tensors import pack, unpack_bytes
 from sagan.errors import CheckpointCorrupt
 from sagan.records import Record
 from sagan.training.game import Game
+from sagan.training.optimisers import Optimiser, make_memory
 
 MODEL, OPTIMISER, STATE = "model.safetensors", "optimiser.safetensors", "state.json"
 GENERATOR = "generator.safetensors"  # the averaged generator: written by its own room, read here to go on
@@ -61,7 +60,8 @@ def restore(game: Game, files: Mapping[str, bytes], averaged: Mapping[str, Tenso
     loaded = unpack_bytes(files[MODEL], f"{where}/{MODEL}")[0]
     loaded |= unpack_bytes(files[OPTIMISER], f"{where}/{OPTIMISER}")[0]
     loaded |= {f"averaged.{name}": tensor for name, tensor in averaged.items()}
-    _make_optimiser_state(game)
+    for _, optimiser, network in _optimisers(game):
+        make_memory(optimiser, network.parameters())
     existing = (
         _with_prefix("generator", game.generator)
         | _with_prefix("discriminator", game.discriminator)
@@ -77,7 +77,7 @@ def _with_prefix(prefix: str, network: nn.Module) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": tensor for name, tensor in network.state_dict().items()}
 
 
-def _optimisers(game: Game) -> list[tuple[str, torch.optim.Adam, nn.Module]]:
+def _optimisers(game: Game) -> list[tuple[str, Optimiser, nn.Module]]:
     return [
         ("generator_optimiser", game.generator_optimiser, game.generator),
         ("discriminator_optimiser", game.discriminator_optimiser, game.discriminator),
@@ -85,7 +85,7 @@ def _optimisers(game: Game) -> list[tuple[str, torch.optim.Adam, nn.Module]]:
 
 
 def optimiser_tensors(game: Game) -> dict[str, Tensor]:
-    """Adam's memory by parameter name, not by index: 'generator_optimiser.exp_avg.blocks.0.conv1...'"""
+    """The optimisers' memory by parameter name, not by index: 'generator_optimiser.exp_avg.blocks.0.conv1...'"""
     return dict(
         chain.from_iterable(
             (
@@ -96,15 +96,3 @@ def optimiser_tensors(game: Game) -> dict[str, Tensor]:
             for prefix, optimiser, network in _optimisers(game)
         )
     )
-
-
-def _make_optimiser_state(game: Game) -> None:
-    """Give a fresh Adam the tensors its first step would make, so that loading is a copy like any other."""
-    for _, optimiser, network in _optimisers(game):
-        for parameter in network.parameters():
-            fresh: dict[str, Any] = {
-                "step": torch.tensor(0.0),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
-            optimiser.state[parameter].update(fresh)

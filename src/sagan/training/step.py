@@ -1,8 +1,8 @@
-"""The alternating update of SAGAN, as the paper has it: n_dis discriminator updates, then one generator update.
+"""The alternating update of all the games in the lineage: n_dis discriminator updates, then one generator update.
 
-Fakes of the discriminator's update are made without a graph; the discriminator is frozen in the generator's. The generator
-is in training mode in both; its running statistics move only in its own update. u and v of a network move once per update
-of that network. With gradient accumulation each part of the batch is normalised by its own statistics.
+Fakes of the discriminator's update are made without a graph; the discriminator is frozen in the generator's. Both networks
+are in training mode in both; running statistics and u and v of a network move only in that network's own updates. With
+gradient accumulation each part of the batch is normalised by its own statistics.
 """
 
 from __future__ import annotations
@@ -13,66 +13,100 @@ import torch
 from torch import Tensor
 
 from sagan.data.batches import Batch
-from sagan.layers.norm import still_statistics
+from sagan.errors import ConfigError
+from sagan.layers.norm import mixes_pictures, still_statistics
 from sagan.layers.spectral import advance
-from sagan.losses.adversarial import hinge_discriminator, hinge_generator
 from sagan.randomness import Stream
 from sagan.training.game import Game, frozen
+from sagan.training.optimisers import set_rate
+from sagan.training.penalty import draw_shares, is_due, penalty
 
 Report = dict[str, Tensor]
 
 
 def train_step(game: Game, batches: Iterator[Batch]) -> Report:
     """One step. Returns what its last updates measured, as scalars still on the device."""
+    config = game.config
+    set_rate(game.discriminator_optimiser, config.d_lr, game.step, config.decay_steps)
+    set_rate(game.generator_optimiser, config.g_lr, game.step, config.decay_steps)
     report: Report = {}
-    for _ in range(game.config.n_dis):
-        report |= update_discriminator(game, next(batches))
-    return report | update_generator(game)
+    for _ in range(config.n_dis):
+        batch = next(batches)
+        report |= update_discriminator(game, batch)
+    return report | update_generator(game, batch)
 
 
 def update_discriminator(game: Game, batch: Batch) -> Report:
-    """Minimise the hinge loss of the discriminator over one batch of real pictures and as many fakes."""
+    """Minimise the discriminator's loss and penalty over one batch of real pictures and as many fakes."""
+    config = game.config
+    real, real_labels = signal(game, batch)
     latents, fake_labels = game.draw_noise(Stream.CRITIC_NOISE, Stream.CRITIC_LABEL, game.critic_updates)
-    real = to_signal(batch.pixels.to(game.device, non_blocking=True))
-    real_labels = None if fake_labels is None else batch.labels.to(game.device, non_blocking=True)
+    if config.gp:  # what lies between a real picture and its fake must have one label
+        fake_labels = real_labels
+    shares = draw_shares(game)
 
     advance(game.discriminator)
     game.discriminator_optimiser.zero_grad()
     report = Sums()
-    for part in parts(game):
+    for part in parts(config.batch_size, config.grad_accum):
+        labels = {"real_labels": pick(real_labels, part), "fake_labels": pick(fake_labels, part)}
         with game.arithmetic():
             with torch.no_grad(), still_statistics(game.generator):
-                fake = game.generator(latents[part], pick(fake_labels, part))
-            pictures = torch.cat([real[part], fake.to(real.dtype)])
-            labels = join(pick(real_labels, part), pick(fake_labels, part))
-            on_real, on_fake = game.discriminator(pictures, labels).chunk(2)
-            loss = hinge_discriminator(real=on_real, fake=on_fake) / game.config.grad_accum
-        loss.backward()
+                fake = game.generator(latents[part], labels["fake_labels"]).to(real.dtype)
+            on_real, on_fake = judge_both(game, real[part], fake, **labels)
+            loss = game.loss.discriminator(real=on_real, fake=on_fake) / config.grad_accum
         report.add({"loss/discriminator": loss, "logit/real": on_real.mean(), "logit/fake": on_fake.mean()})
+        if is_due(game):
+            extra = penalty(game, real=real[part], fake=fake, shares=shares[part], **labels) / config.grad_accum
+            report.add({"loss/penalty": extra / config.penalty_every})
+            loss = loss + extra
+        loss.backward()
     game.discriminator_optimiser.step()
+    clip(game)
     game.critic_updates += 1
-    return report.means(("logit/real", "logit/fake"), game.config.grad_accum)
+    return report.means(("logit/real", "logit/fake"), config.grad_accum)
 
 
-def update_generator(game: Game) -> Report:
-    """Minimise the hinge loss of the generator over one batch of fakes, then move the average."""
-    latents, labels = game.draw_noise(Stream.GENERATOR_NOISE, Stream.GENERATOR_LABEL, game.step)
+def update_generator(game: Game, batch: Batch) -> Report:
+    """Minimise the generator's loss over one batch of fakes, then move the average.
+
+    batch: real pictures for losses that pair them with the fakes; the others leave it alone.
+    """
+    config = game.config
+    latents, labels = game.draw_noise(Stream.GENERATOR_NOISE, Stream.GENERATOR_LABEL, game.step, config.fakes)
+    real, real_labels = signal(game, batch)
 
     advance(game.generator)
     game.generator_optimiser.zero_grad()
     report = Sums()
-    with frozen(game.discriminator):
-        for part in parts(game):
+    with frozen(game.discriminator), still_statistics(game.discriminator):
+        for part in parts(config.fakes, config.grad_accum):
             with game.arithmetic():
                 fake = game.generator(latents[part], pick(labels, part))
-                on_fake = game.discriminator(fake, pick(labels, part))
-                loss = hinge_generator(fake=on_fake) / game.config.grad_accum
+                logits = {"fake": game.discriminator(fake, pick(labels, part))}
+                if game.loss.paired:
+                    logits["real"] = game.discriminator(real[part], pick(real_labels, part))
+                loss = game.loss.generator(**logits) / config.grad_accum
             loss.backward()
             report.add({"loss/generator": loss})
     game.generator_optimiser.step()
     game.step += 1
     game.averaged.update(game.generator, game.step)
-    return report.means((), game.config.grad_accum)
+    return report.means((), config.grad_accum)
+
+
+def signal(game: Game, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """A batch as the discriminator sees it: pictures (B, C, R, R) in [-1, 1], and labels where there are classes.
+
+    Raises ConfigError when it has not the record's size, as the last batch of somebody's own loader may.
+    """
+    if len(batch.pixels) != game.config.batch_size:
+        raise ConfigError(
+            f"a batch has {len(batch.pixels)} pictures, and batch_size is {game.config.batch_size}",
+            remedy="Give whole batches without end; a DataLoader needs drop_last=True.",
+        )
+    pictures = to_signal(batch.pixels.to(game.device, non_blocking=True))
+    return pictures, batch.labels.to(game.device, non_blocking=True) if game.generator.classes else None
 
 
 def to_signal(pixels: Tensor) -> Tensor:
@@ -80,10 +114,28 @@ def to_signal(pixels: Tensor) -> Tensor:
     return pixels.float().div_(127.5).sub_(1.0)
 
 
-def parts(game: Game) -> list[slice]:
-    """The slices of a batch that gradient accumulation works through."""
-    size = game.config.batch_size // game.config.grad_accum
-    return [slice(start, start + size) for start in range(0, game.config.batch_size, size)]
+def judge_both(
+    game: Game, real: Tensor, fake: Tensor, *, real_labels: Tensor | None, fake_labels: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """The logits of real pictures and of fakes, in one pass; in two where batch norm would let them see each other."""
+    if mixes_pictures(game.discriminator):
+        return game.discriminator(real, real_labels), game.discriminator(fake, fake_labels)
+    on_real, on_fake = game.discriminator(torch.cat([real, fake]), join(real_labels, fake_labels)).split(len(real))
+    return on_real, on_fake
+
+
+@torch.no_grad()
+def clip(game: Game) -> None:
+    """WGAN's bound on every weight of the discriminator (arXiv:1701.07875, algorithm 1, line 7)."""
+    if game.config.clip:
+        torch._foreach_clamp_min_(list(game.discriminator.parameters()), -game.config.clip)
+        torch._foreach_clamp_max_(list(game.discriminator.parameters()), game.config.clip)
+
+
+def parts(count: int, number: int) -> list[slice]:
+    """The slices of a batch of `count` that gradient accumulation works through, `number` of them."""
+    size = count // number
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def pick(labels: Tensor | None, part: slice) -> Tensor | None:

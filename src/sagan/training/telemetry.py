@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
+from sagan.layers.norm import still_statistics
 from sagan.randomness import Stream, normal
 from sagan.training.game import Game
 
@@ -34,7 +35,8 @@ def observe_attention(game: Game, pixels: Tensor, labels: Tensor) -> dict[str, f
     latents = torch.from_numpy(normal(np.arange(len(pixels)), Stream.LATENT, 0, generator.z_dim)).to(game.device)
     classes = labels if generator.classes else None
     values = _observe(attention_layers(generator, "G"), lambda: generator(latents, classes))
-    return values | _observe(attention_layers(discriminator, "D"), lambda: discriminator(pixels, classes))
+    with still_statistics(discriminator):
+        return values | _observe(attention_layers(discriminator, "D"), lambda: discriminator(pixels, classes))
 
 
 def _observe(layers: Mapping[str, SelfAttention2d], run: Callable[[], object]) -> dict[str, float]:

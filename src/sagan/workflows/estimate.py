@@ -39,10 +39,11 @@ def estimate(config: RunConfig, classes: int, runtime: Runtime) -> Estimate:
     """
     training = config.training
     pictures = min(PROBE_PICTURES, training.batch_size // training.grad_accum)
-    small = training.model_copy(update={"batch_size": pictures, "grad_accum": 1})
+    fakes = max(1, pictures * training.fakes // training.batch_size)
+    small = training.model_copy(update={"batch_size": pictures, "g_batch": fakes, "grad_accum": 1})
     with memory_errors():
         game = new_game(config.model, small, classes, runtime)
-        batches = _blank_batches(config.model.resolution, pictures)
+        batches = _blank_batches(config.model.resolution, config.model.channels, pictures)
         train_step(game, batches)
         seconds, kept = _observed_step(game, batches, runtime)
     generator, discriminator = parameter_count(game.generator), parameter_count(game.discriminator)
@@ -80,11 +81,11 @@ def _state_bytes(game: Game) -> int:
     return sum(tensor.nbytes for tensor in [*tensors, *optimiser_tensors(game).values()])
 
 
-def _blank_batches(resolution: int, pictures: int) -> Iterator[Batch]:
+def _blank_batches(resolution: int, channels: int, pictures: int) -> Iterator[Batch]:
     zeros = torch.zeros(pictures, dtype=torch.int64)
-    pixels = torch.arange(pictures * resolution * resolution * 3).remainder(251).to(torch.uint8)
+    pixels = torch.arange(pictures * resolution * resolution * channels).remainder(251).to(torch.uint8)
     while True:
-        yield Batch(pixels.view(pictures, resolution, resolution, 3).permute(0, 3, 1, 2), zeros, zeros)
+        yield Batch(pixels.view(pictures, resolution, resolution, channels).permute(0, 3, 1, 2), zeros, zeros)
 
 
 def duration(seconds: float) -> str:

@@ -14,8 +14,7 @@ from sagan.checkpoint.tensors import Tensors, unpack_bytes
 from sagan.config import RunConfig
 from sagan.errors import CheckpointCorrupt, CheckpointMissing, ConfigError
 from sagan.models.build import build_discriminator, build_generator
-from sagan.models.discriminator import Discriminator
-from sagan.models.generator import Generator
+from sagan.models.network import Discriminator, Generator
 from sagan.runtime import Runtime, choose_runtime
 from sagan.training.state import GENERATOR, MODEL
 from sagan.workflows.run_folder import RunFolder
