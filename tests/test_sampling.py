@@ -103,6 +103,13 @@ def test_without_classes():
         draw(plain, [0], [1])
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_have_the_generators_channels(channels):
+    made = build_generator(SIZES.model_copy(update={"channels": channels}), seed=1).eval()
+    assert draw(made, range(2)).shape == (2, 16, 16, channels)
+    assert draw(made, []).shape == (0, 16, 16, channels)
+
+
 def test_nothing_asked_nothing_drawn(generator):
     assert draw(generator, []).shape == (0, 16, 16, 3)
 

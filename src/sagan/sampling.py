@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sagan.errors import ConfigError
-from sagan.models.generator import Generator
+from sagan.models.network import Generator
 from sagan.randomness import Stream, integers, normal
 
 INNER_BATCH = 16
@@ -58,7 +58,7 @@ def _keys(seeds: Sequence[int]) -> NDArray[np.int64]:
 def draw(
     generator: Generator, seeds: Sequence[int], labels: Sequence[int] | None = None, *, truncation: float = 0.0
 ) -> NDArray[np.uint8]:
-    """Pictures of a generator in eval mode: (n, R, R, 3) uint8.
+    """Pictures of a generator in eval mode: (n, R, R, C) uint8, C being its 1, 3 or 4 channels.
 
     seeds: one a picture, from 0 to 2**63 - 1.  labels: one class a picture; None draws them from the seeds.
     truncation: see `draw_latents`.  The generator's state does not change. Raises ConfigError for a label it has not.
@@ -76,7 +76,7 @@ def draw(
         )
     if not len(latents):
         side = generator.resolution
-        return np.empty((0, side, side, 3), dtype=np.uint8)
+        return np.empty((0, side, side, generator.channels), dtype=np.uint8)
     return np.concatenate(
         [
             to_pixels(generator(*inner_batch(generator, latents[start:], chosen[start:]))[: len(latents) - start])
@@ -96,6 +96,6 @@ def inner_batch(
 
 
 def to_pixels(images: Tensor) -> NDArray[np.uint8]:
-    """(n, 3, R, R) in [-1, 1] -> (n, R, R, 3) uint8, rounded to the nearest level."""
+    """(n, C, R, R) in [-1, 1] -> (n, R, R, C) uint8, rounded to the nearest level."""
     levels = images.detach().float().add(1.0).mul(127.5).round().clamp_(0, 255).to(torch.uint8)
     return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

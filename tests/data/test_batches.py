@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from sagan.data.batches import Batches, Order
+from sagan.data.batches import Batches
 from sagan.data.config import DataConfig
 from sagan.data.images import open_images
-from sagan.errors import DataError
+from sagan.errors import ConfigError, DataError
 from sagan.randomness import Stream, permutation
 
 COUNT = 10
@@ -62,12 +62,6 @@ def test_each_epoch_shows_each_picture_once_in_another_order(held):
     assert seen[:COUNT] == permutation(3, Stream.ORDER, 0, COUNT).tolist()
     assert seen[COUNT:] == permutation(3, Stream.ORDER, 1, COUNT).tolist()
     assert seen[:COUNT] != seen[COUNT:]
-
-
-def test_a_batch_may_span_many_epochs():
-    ids = Order(3, seed=0).at(np.arange(12))
-    assert [sorted(ids[start : start + 3].tolist()) for start in range(0, 12, 3)] == [[0, 1, 2]] * 4
-    assert Order(1, seed=0).at(np.arange(5)).tolist() == [0] * 5
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -133,3 +127,40 @@ def test_a_killed_worker_is_replaced_at_the_same_place(held, read):
             worker.join(10)
         found += [next(batches) for _ in range(4)]
     assert same(found, expected)
+
+
+def uneven(root, counts=(9, 2)):
+    """A folder with so many pictures of classes a, b, ..."""
+    for kind, count in zip("abc", counts, strict=False):
+        (root / kind).mkdir(parents=True)
+        for seed in range(count):
+            array = np.random.default_rng((ord(kind), seed)).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(array).save(root / kind / f"{seed}.png")
+    return root
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_balanced_batches_also_resume_from_one_integer(tmp_path, workers):
+    held = open_images(DataConfig(data=str(uneven(tmp_path))), 8)
+    read = open_images(DataConfig(data=str(tmp_path), cache_mib=0), 8)
+    whole = take(Batches(held, batch_size=4, seed=5, mirror=True, balance=True), 6)
+    rest = take(Batches(read, batch_size=4, seed=5, mirror=True, balance=True, workers=workers, position=8), 4)
+    assert same(whole[2:], rest)
+    shown = torch.cat([batch.labels for batch in whole]).tolist()
+    assert shown.count(0) == shown.count(1) == 12
+    plain = torch.cat([batch.labels for batch in take(Batches(held, batch_size=4, seed=5), 6)]).tolist()
+    assert plain.count(1) < 8, "2 of 11 pictures are of class b"
+
+
+def test_balance_needs_classes(tmp_path):
+    images = open_images(DataConfig(data=str(uneven(tmp_path)), cond="off"), 8)
+    with pytest.raises(ConfigError, match="balance is on for pictures without classes"):
+        Batches(images, batch_size=4, seed=5, balance=True)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_batches_have_the_channels_of_the_set(folder, channels):
+    images = open_images(DataConfig(data=str(folder)), 8, channels=channels)
+    pixels, _, ids = next(Batches(images, batch_size=4, seed=1))
+    assert pixels.shape == (4, channels, 8, 8) and pixels.is_contiguous(memory_format=torch.channels_last)
+    assert np.array_equal(pixels.permute(0, 2, 3, 1).numpy(), images.pictures(ids.numpy()))

@@ -71,3 +71,62 @@ def test_reduced_decoding_of_a_large_jpeg_changes_rounding_only(height, width, d
 
 def test_a_jpeg_that_does_not_divide_evenly_is_decoded_in_full():
     assert decode(jpeg(517, 1033), at_least=32).picture.size == (1033, 517)
+
+
+# ---- one channel, and alpha
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_grey_pictures_are_resized_like_each_channel_of_a_grey_rgb_one(fit):
+    grey = Image.fromarray(smooth(50, 30)[..., 0].copy())
+    square = make_square(grey, 16, fit)
+    assert square.shape == (16, 16, 1)
+    assert np.array_equal(np.repeat(square, 3, axis=2), make_square(grey.convert("RGB"), 16, fit))
+    assert make_square(grey.resize((16, 16)), 16, fit).shape == (16, 16, 1)
+
+
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
+def test_an_opaque_picture_has_the_same_colours_with_and_without_alpha(fit):
+    picture = Image.fromarray(smooth(50, 30))
+    square = make_square(picture.convert("RGBA"), 16, fit)
+    assert np.array_equal(square[..., :3], make_square(picture, 16, fit)) and (square[..., 3] == 255).all()
+
+
+def half_hidden(hidden: tuple[int, int, int]) -> Image.Image:
+    """40x40, opaque blue left of column 19, with `hidden` under alpha 0 right of it: the edge lies inside a square."""
+    pixels = np.zeros((40, 40, 4), dtype=np.uint8)
+    pixels[:, :19] = (20, 40, 200, 255)
+    pixels[:, 19:, :3] = hidden
+    return Image.fromarray(pixels)
+
+
+def test_colours_behind_transparency_do_not_bleed():
+    square = make_square(half_hidden((255, 0, 0)), 10, "crop")
+    seen = square[..., 3] > 0
+    assert seen[:, :4].all() and not seen[:, 7:].any(), "blue at the left, nothing at the right"
+    edge = square[0, 4, 3]
+    assert 160 < edge < 220, "column 4 covers 3/4 of blue"
+    assert np.abs(square[seen].astype(int)[:, :3] - (20, 40, 200)).max() <= 1, "no red, and no dark rim"
+    assert np.array_equal(square[seen], make_square(half_hidden((0, 255, 0)), 10, "crop")[seen])
+
+
+def test_colours_count_by_how_much_they_cover():
+    """Two columns into one: red at alpha 255 beside green at alpha 85, so three parts of red to one of green."""
+    pixels = np.zeros((64, 64, 4), dtype=np.uint8)
+    pixels[:, 0::2] = (240, 0, 80, 255)
+    pixels[:, 1::2] = (0, 120, 80, 85)
+    inner = make_square(Image.fromarray(pixels), 8, "stretch")[2:6, 2:6].astype(int)
+    assert np.abs(inner - (180, 30, 80, 170)).max() <= 1
+
+
+def test_low_alpha_keeps_its_colour():
+    """In bytes, 180 * 3 / 255 would round to 2 and come back as 170."""
+    square = make_square(Image.new("RGBA", (40, 40), (180, 90, 45, 3)), 10, "crop")
+    assert (square == (180, 90, 45, 3)).all()
+
+
+def test_padding_is_clear_where_there_is_alpha():
+    picture = np.full((4, 2, 4), 255, dtype=np.uint8)
+    square = make_square(Image.fromarray(picture), 4, "pad")
+    assert square[..., 3].tolist() == [[0, 255, 255, 0]] * 4
+    assert np.array_equal(square[:, 1:3], picture)

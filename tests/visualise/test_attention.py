@@ -6,6 +6,7 @@ from PIL import Image
 
 from sagan.errors import ConfigError
 from sagan.visualise.attention import CAPTION, GAP, overlay, render_attention, stack, upsample
+from sagan.visualise.channels import as_rgb
 from sagan.visualise.palette import BACKGROUND, WHITE, query_colour
 
 
@@ -127,3 +128,11 @@ def test_rows_are_stacked_whole_below_their_titles() -> None:
 def test_a_row_without_a_title_is_refused() -> None:
     with pytest.raises(ConfigError, match="1 rows and 0 titles"):
         stack([Image.new("RGB", (10, 10))], [])
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_grey_and_transparent_pictures_have_figures(channels: int) -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (16, 16, channels), dtype=np.uint8)
+    maps = np.random.default_rng(3).random((2, 4, 4))
+    figure = render_attention(picture, maps, [(1, 2), (9, 9)])
+    assert figure.tobytes() == render_attention(as_rgb(picture[None])[0], maps, [(1, 2), (9, 9)]).tobytes()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sagan.errors import ConfigError
+from sagan.visualise.channels import as_rgb
 from sagan.visualise.grid import MARGIN, render_grid, tile_factor
 from sagan.visualise.palette import BACKGROUND
 
@@ -76,7 +77,7 @@ def test_more_columns_than_pictures_leave_no_empty_columns() -> None:
         (flat(1).astype(np.float32), {}),
         (flat(1)[:, :, :3], {}),
         (flat(1)[:0], {}),
-        (flat(1)[..., :1], {}),
+        (flat(1)[..., :2], {}),
         (flat(1), {"columns": 0}),
         (flat(1), {"enlarge": 0}),
         (flat(1), {"gap": -1}),
@@ -86,3 +87,11 @@ def test_more_columns_than_pictures_leave_no_empty_columns() -> None:
 def test_what_cannot_be_drawn_is_refused(pictures: np.ndarray, options: dict) -> None:
     with pytest.raises(ConfigError):
         render_grid(pictures, **{"columns": 2, **options})
+
+
+def test_grey_and_transparent_pictures_are_shown_as_what_they_are() -> None:
+    grey = pixels(render_grid(flat(70)[..., :1], 1, enlarge=1, gap=0))[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    assert (grey == 70).all()
+    clear = np.concatenate([flat(70, side=16), np.full((1, 16, 16, 1), 128, dtype=np.uint8)], axis=3)
+    shown = pixels(render_grid(clear, 1, enlarge=1, gap=0))[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    assert (shown == as_rgb(clear)[0]).all() and shown.min() > 70

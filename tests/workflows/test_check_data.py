@@ -19,7 +19,7 @@ def test_a_good_set(photos, tmp_path):
     assert result.usable and result.exit_code == 0 and result.bad == []
     assert rows["set"] == "photos" and rows["pictures"] == "20 usable of 20"
     assert rows["classes"] == "2: barns (10), boats (10)"
-    assert rows["modes"] == "RGB (20)"
+    assert rows["modes"] == "RGB (20)" and rows["colour"] == "0 grey, 0 with transparency"
     assert rows["sizes"].startswith("21x18 (1)") and rows["sizes"].endswith("and 12 more")
     assert result.preview == out
     with Image.open(out) as preview:
@@ -73,3 +73,11 @@ def test_the_preview_has_a_name_when_nobody_gives_one(photos, tmp_path, monkeypa
     assert main(["data", "check", str(photos)]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["data-check.png"]
     assert "data-check.png" in capsys.readouterr().out
+
+
+def test_channels_and_balance_are_options_of_the_command(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", str(photos), "--channels", "4", "--balance"]) == 0
+    assert "None of the pictures has transparency" in capsys.readouterr().err
+    assert main(["data", "check", str(photos), "--channels", "2"]) == 2
+    assert "channels is 2. Choose 1 (grey), 3 (RGB) or 4" in " ".join(capsys.readouterr().err.split())

@@ -210,8 +210,9 @@ def test_an_array_too_large_for_memory_is_refused_before_it_is_drawn(plain, tmp_
     with pytest.raises(
         ConfigError, match="^an array of 1,000,000 .* of 64x64 would be larger than 2 GiB. Ask for at most 174,762 "
     ):
-        module._refuse_large_array(1_000_000, 64)  # 2**31 / (3 * 64 * 64) = 174,762.67
-    module._refuse_large_array(174_762, 64)
+        module._refuse_large_array(1_000_000, 64, 3)  # 2**31 / (3 * 64 * 64) = 174,762.67
+    module._refuse_large_array(174_762, 64, 3)
+    module._refuse_large_array(524_288, 64, 1)
     monkeypatch.setattr(module, "MAX_ARRAY", 3 * 16 * 16 * 4)
     with pytest.raises(ConfigError, match="Ask for at most 4 at a time with --seeds, or use --format png.$"):
         sample(plain, n=5, format="npz", out=tmp_path / "x.npz", device="cpu")

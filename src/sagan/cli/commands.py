@@ -124,7 +124,7 @@ def data_check(argv: list[str]) -> int:
 
     out = _path(own.out)
     need_suffix(out, ".png", "the preview")
-    result = check_data(checked(DataConfig, words), own.resolution, out)
+    result = check_data(checked(DataConfig, words), own.resolution, out, channels=own.channels)
     say_rows(result.rows)
     for line in [*result.notes, *result.bad]:
         note(line)

@@ -54,6 +54,7 @@ class CheckWords(Record):
     """`sagan data check`."""
 
     resolution: int | None = Field(None, description="Side of the square pictures, as training would make them.", ge=1)
+    channels: int = Field(3, description="1 for grey, 3 for RGB, 4 for RGB with transparency.", ge=1, le=4)
     out: str | None = Field(None, description="Where to write the preview (-o).")
 
 

@@ -1,8 +1,8 @@
 """Endless batches whose order is a pure function of (seed, position).
 
-Position is the number of pictures handed out so far, and all that a resume needs: epoch = position // n, and the order
-within an epoch is a permutation keyed by (seed, epoch). Nothing here touches a global random state, so the number of
-workers and what they have fetched ahead make no difference.
+Position is the number of pictures handed out so far, and all that a resume needs; order.py says which picture stands
+there. Nothing here touches a global random state, so the number of workers and what they have fetched ahead make no
+difference.
 """
 
 from __future__ import annotations
@@ -17,48 +17,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from sagan.data.images import ImageSet
-from sagan.errors import DataError, ResourceError
-from sagan.randomness import Stream, permutation, uniform
+from sagan.data.image_set import ImageSet
+from sagan.data.order import BalancedOrder, Order, PlainOrder
+from sagan.errors import ConfigError, DataError, ResourceError
+from sagan.randomness import Stream, uniform
 
-EPOCHS_KEPT = 2
 RESTARTS = 3  # a worker that the system killed is replaced this often in a row
 
 
 class Batch(NamedTuple):
-    """pixels: (B, 3, R, R) uint8 in channels_last memory.  labels: (B,) int64.  ids: (B,) int64, places in the set."""
+    """pixels: (B, C, R, R) uint8 in channels_last memory.  labels: (B,) int64.  ids: (B,) int64, places in the set."""
 
     pixels: torch.Tensor
     labels: torch.Tensor
     ids: torch.Tensor
-
-
-class Order:
-    """Position -> picture, for a set of `count` pictures: each epoch shows every picture once."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self.count = count
-        self.seed = seed
-        self._epochs: dict[int, NDArray[np.int64]] = {}
-
-    def at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """positions: (k,) int64 -> (k,) int64 in 0..count-1."""
-        epochs, places = np.divmod(positions, self.count)
-        ids = np.empty_like(positions)
-        for epoch in np.unique(epochs).tolist():
-            here = epochs == epoch
-            ids[here] = self._epoch(epoch)[places[here]]
-        return ids
-
-    def _epoch(self, epoch: int) -> NDArray[np.int64]:
-        if epoch not in self._epochs:
-            while len(self._epochs) >= EPOCHS_KEPT:
-                self._epochs.pop(next(iter(self._epochs)))
-            self._epochs[epoch] = permutation(self.seed, Stream.ORDER, epoch, self.count)
-        return self._epochs[epoch]
 
 
 class Batches:
@@ -66,6 +40,7 @@ class Batches:
 
     position: pictures handed out before, 0 for a new run.  workers: processes that decode, used when the set is not in
     memory.  mirror: flip each picture left to right with chance 1/2, decided by (seed, position).
+    balance: show every class equally often; ConfigError for a set without classes.
     """
 
     def __init__(
@@ -77,13 +52,16 @@ class Batches:
         position: int = 0,
         workers: int = 0,
         mirror: bool = False,
+        balance: bool = False,
     ) -> None:
+        if balance and not images.classes:
+            raise ConfigError("balance is on for pictures without classes", remedy="Leave it off.")
         self.images = images
         self.batch_size = batch_size
         self.seed = seed
         self.mirror = mirror
         self.workers = 0 if images.in_memory else workers
-        self._order = Order(len(images), seed)
+        self._order: Order = BalancedOrder(images.labels, seed) if balance else PlainOrder(len(images), seed)
         self._position = position
         self._arriving: Iterator[torch.Tensor | DataError] | None = None
 
@@ -104,7 +82,7 @@ class Batches:
             chosen = torch.from_numpy(np.flatnonzero(flipped))
             squares[chosen] = squares[chosen].flip(2)
         self._position += self.batch_size
-        # (B, R, R, 3) seen as (B, 3, R, R) is the channels_last memory format: no copy.
+        # (B, R, R, C) seen as (B, C, R, R) is the channels_last memory format: no copy.
         return Batch(squares.permute(0, 3, 1, 2), torch.from_numpy(self.images.labels[ids]), torch.from_numpy(ids))
 
     def close(self) -> None:
@@ -118,7 +96,7 @@ class Batches:
         self.close()
 
     def _from_workers(self) -> torch.Tensor:
-        """(B, R, R, 3) uint8 from the workers, which are replaced at this very position when one of them dies."""
+        """(B, R, R, C) uint8 from the workers, which are replaced at this very position when one of them dies."""
         for _ in range(RESTARTS + 1):
             if self._arriving is None:
                 self._arriving = self._start_workers()
@@ -164,7 +142,7 @@ class _Starts:
 
 
 class _Reader(Dataset[torch.Tensor | DataError]):
-    """What a worker does: first position of a batch -> its pictures (B, R, R, 3), or the error to raise."""
+    """What a worker does: first position of a batch -> its pictures (B, R, R, C), or the error to raise."""
 
     def __init__(self, images: ImageSet, order: Order, batch_size: int) -> None:
         self.images = images

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sagan.data.advice import about_balance, about_channels, about_duplicates
 from sagan.data.config import DataConfig
 from sagan.data.faults import Skipped
 from sagan.data.images import EMBLEMS, ImageSet, open_images, recipe_of, set_name
 from sagan.data.labels import drop_empty, used_labels
-from sagan.data.policy import enforce, remarks
+from sagan.data.policy import enforce, refuse_balance, remarks
 from sagan.data.scan import Prepared, Progress, Recipe, Scan, read_pictures, scan
 from sagan.data.sources import Source, open_source
-from sagan.errors import DataError
+from sagan.errors import ConfigError, DataError
 
 PREVIEW = 64
 SMALL, MIDDLE = 48, 96  # median short sides in pixels below which a larger model would learn only blur
@@ -28,9 +29,10 @@ class Check:
 
     count: usable pictures.  tried: all that have a picture's name.  classes: name -> usable pictures, {} without
     classes; an empty class is listed with 0.  sizes: (width, height) -> count.  modes: mode -> count.
+    transparent: usable pictures with a pixel that is not opaque.  grey: those without any colour.
     duplicates: groups of names whose bytes are equal.  across_classes: those of them that lie in more than one class.
     bad: what was left out, with reasons.  notes: what a person should know.  preset: the one that fits.
-    usable: whether training would start.  verdict: one line.  preview: (k, R, R, 3) uint8 with one name and class each.
+    usable: whether training would start.  verdict: one line.  preview: (k, R, R, C) uint8 with one name and class each.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Check:
     classes: dict[str, int]
     sizes: Counter[tuple[int, int]]
     modes: Counter[str]
+    transparent: int
+    grey: int
     duplicates: list[tuple[str, ...]]
     across_classes: list[tuple[str, ...]]
     bad: list[Skipped]
@@ -55,20 +59,24 @@ def check_data(
     config: DataConfig,
     resolution: int,
     *,
+    channels: int = 3,
     accelerator: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
 ) -> Check:
     """Decode every picture of the set once, keep none but the preview, and report.
 
+    channels: 1 grey, 3 RGB, 4 RGB with alpha.
     accelerator: whether the training will have one; the suggested preset depends on it.
-    A set that training would refuse is reported with usable = False; only a path that cannot be listed raises.
+    A set that training would refuse is reported with usable = False; only a path that cannot be listed raises, and what
+    `open_images` refuses about emblems.
     """
     if config.data == EMBLEMS:
-        return _check_emblems(open_images(config, resolution), accelerator)
+        return _check_emblems(open_images(config, resolution, channels=channels), accelerator)
+    recipe = recipe_of(config, resolution, channels)
     source = open_source(Path(config.data))
     try:
-        return _check_source(config, source, recipe_of(config, resolution), accelerator, threads, progress)
+        return _check_source(config, source, recipe, accelerator, threads, progress)
     finally:
         source.close()
 
@@ -103,7 +111,8 @@ def _check_source(
     wanted = np.arange(len(listing.names))
     try:
         classes, wanted, label_notes = used_labels(listing, config.cond, where=source.path)
-    except DataError as error:
+        refuse_balance(config, classes, where=source.path)
+    except (DataError, ConfigError) as error:
         problem = str(error)
     found = scan(source, wanted, recipe, keep_pixels=False, threads=threads, progress=progress)
     found.skipped[:0] = listing.refused
@@ -112,7 +121,8 @@ def _check_source(
     problem = problem or _problem(config, source, classes, found, label_notes)
     names = [listing.names[index] for index in found.kept]
     duplicates, across = find_duplicates(names, labels.tolist(), found.digests)
-    notes = [*listing.notes, *label_notes, *remarks(found, recipe.side), *_duplicate_notes(duplicates, across)]
+    notes = [*listing.notes, *label_notes, *remarks(found, recipe.side), *about_duplicates(duplicates, across)]
+    notes += [*about_channels(found, recipe.channels), *about_balance(counts, config.balance)]
     shown = preview_rows(labels if classes else None, len(found.kept))
     return Check(
         name=set_name(source.path),
@@ -121,6 +131,8 @@ def _check_source(
         classes=counts,
         sizes=found.sizes,
         modes=found.modes,
+        transparent=found.transparent,
+        grey=found.grey,
         duplicates=duplicates,
         across_classes=across,
         bad=found.skipped,
@@ -149,16 +161,6 @@ def _good_news(count: int, classes: int) -> str:
     return f"Ready to train: {count:,} pictures{kinds}."
 
 
-def _duplicate_notes(duplicates: list[tuple[str, ...]], across: list[tuple[str, ...]]) -> list[str]:
-    notes = []
-    if duplicates:
-        extra = sum(len(group) - 1 for group in duplicates)
-        notes.append(f"{extra:,} pictures are exact copies of others (such as {' and '.join(duplicates[0][:2])}).")
-    if across:
-        notes.append(f"{len(across):,} pictures lie in more than one class (such as {' and '.join(across[0][:2])}).")
-    return notes
-
-
 def preview_rows(labels: NDArray[np.int64] | None, count: int) -> list[int]:
     """Up to PREVIEW rows, evenly spread over the set, or over each class in turn. labels: (n,) or None."""
     if labels is None:
@@ -175,19 +177,20 @@ def preview_rows(labels: NDArray[np.int64] | None, count: int) -> list[int]:
 def _preview(source: Source, indices: NDArray[np.int64], recipe: Recipe, threads: int) -> NDArray[np.uint8]:
     found = read_pictures(source, indices.tolist(), recipe, threads)
     squares = [outcome.pixels for outcome in found if isinstance(outcome, Prepared)]
-    return np.stack(squares) if squares else np.empty((0, recipe.side, recipe.side, 3), dtype=np.uint8)
+    return np.stack(squares) if squares else np.empty((0, recipe.side, recipe.side, recipe.channels), dtype=np.uint8)
 
 
 def _check_emblems(images: ImageSet, accelerator: bool) -> Check:
-    counts = np.bincount(images.labels, minlength=len(images.classes))
     shown = preview_rows(images.labels if images.classes else None, len(images))
     return Check(
         name=images.name,
         count=len(images),
         tried=len(images),
-        classes={name: int(count) for name, count in zip(images.classes, counts, strict=False)},
+        classes=dict(zip(images.classes, images.class_counts(), strict=True)),
         sizes=images.facts.sizes,
         modes=images.facts.modes,
+        transparent=0,
+        grey=0,
         duplicates=[],
         across_classes=[],
         bad=[],

@@ -1,4 +1,4 @@
-"""Colours as people write them. Apart from decode.py so that reading a record does not load the decoders."""
+"""Colours as people write them. Apart from convert.py so that reading a record does not load the decoders."""
 
 from __future__ import annotations
 

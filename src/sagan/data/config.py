@@ -24,6 +24,7 @@ class DataConfig(Record):
     cond: Literal["auto", "on", "off"] = option(
         "auto", "Use class labels: auto means when there are two classes or more."
     )
+    balance: bool = option(False, "Show every class equally often; rare ones repeat.")
     background: str = option("#ffffff", "Colour behind transparent pictures, as #rrggbb.")
     on_bad: Literal["skip", "stop"] = option("skip", "What to do about a picture that cannot be read.")
     max_bad: float = option(0.01, "Stop when more than this share of the pictures cannot be read.", ge=0, le=1)

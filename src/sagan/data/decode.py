@@ -1,7 +1,7 @@
-"""Bytes of a picture file -> RGB pixels, or the reason why not.
+"""Bytes of a picture file -> pixels, or the reason why not.
 
-The traps this module exists for: Pillow clips 16-bit gray to white without a word, shows the hidden colours behind
-transparent pixels, ignores the camera's orientation, and lets some ten kinds of exception out of its decoders.
+The traps this module exists for: Pillow ignores the camera's orientation and lets some ten kinds of exception out of its
+decoders. The traps in the colours are those of convert.py.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from sagan.data.colour import Colour
+from sagan.data.convert import to_channels
 from sagan.data.faults import Fault, Unreadable
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a closed list: each further decoder is a further way in
@@ -24,7 +23,6 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 64_000_000
 MAX_ASPECT = 32  # a strip thinner than this leaves no picture in a square
-MAX_PROFILE_BYTES = 4 * 2**20
 DRAFT_MARGIN = 4  # JPEG may be decoded at reduced size while this many times the target remains (see `decode`)
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -42,11 +40,15 @@ SIDEWAYS = tuple(TURNS[tag] for tag in (5, 6, 7, 8))
 
 @dataclass(frozen=True)
 class Decoded:
-    """picture: RGB, upright.  size: (width, height) of the file, upright.  mode: the file's own, such as 'RGBA'."""
+    """picture: L, RGB or RGBA, upright.  size: (width, height) of the file, upright.  mode: the file's own, such as 'P'.
+
+    transparent: whether the file has a pixel that is less than opaque.
+    """
 
     picture: Image.Image
     size: tuple[int, int]
     mode: str
+    transparent: bool = False
 
 
 @contextmanager
@@ -61,10 +63,16 @@ def strict_pillow() -> Iterator[None]:
         yield
 
 
-def decode(data: bytes, *, background: Colour = (255, 255, 255), at_least: int | None = None) -> Decoded | Fault:
-    """The bytes of one JPEG, PNG, WebP, BMP or GIF file (first frame) -> RGB pixels or the reason why not.
+def decode(
+    data: bytes,
+    *,
+    channels: int = 3,
+    background: Colour = (255, 255, 255),
+    at_least: int | None = None,
+) -> Decoded | Fault:
+    """The bytes of one JPEG, PNG, WebP, BMP or GIF file (first frame) -> pixels or the reason why not.
 
-    background: colour behind transparent pixels.
+    channels: 1 for L, 3 for RGB, 4 for RGBA; see `convert.to_channels`.  background: colour behind transparent pixels.
     at_least: the side that the picture will be resized to. A JPEG much larger than that is decoded at 1/2, 1/4 or 1/8
         size by its own transform where that divides it evenly, with at least DRAFT_MARGIN times this side left for the
         resampling that follows: the result then differs from the full path by rounding only
@@ -80,7 +88,7 @@ def decode(data: bytes, *, background: Colour = (255, 255, 255), at_least: int |
                 image.draft(None, _draft_size(size, at_least))
             image.load()
             turn = _turn(image)
-            picture = to_rgb(image, background)
+            picture, transparent = to_channels(image, channels, background)
     except Unreadable as error:
         return error.fault
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
@@ -91,31 +99,12 @@ def decode(data: bytes, *, background: Colour = (255, 255, 255), at_least: int |
         return _fault_of(error)
     if turn is not None:
         picture = picture.transpose(turn)
-    return Decoded(picture, upright(size, turn), mode)
+    return Decoded(picture, upright(size, turn), mode, transparent)
 
 
 def upright(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int]:
     """(width, height) after the turn."""
     return (size[1], size[0]) if turn in SIDEWAYS else size
-
-
-def to_rgb(image: Image.Image, background: Colour) -> Image.Image:
-    """A loaded picture of any mode -> RGB; transparent pixels are laid on `background`. Raises Unreadable."""
-    if image.mode.startswith("I") or image.mode == "F":
-        return _deep_gray_to_rgb(image)
-    if image.mode == "CMYK":
-        return _cmyk_to_rgb(image)
-    if image.mode in ("LAB", "HSV"):
-        raise Unreadable("mode", f"has the colour space {image.mode}")
-    if image.has_transparency_data:
-        ground = Image.new("RGBA", image.size, (*background, 255))
-        return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
-
-
-def deep_to_bytes(values: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """16-bit samples in 0..65535 -> the nearest of 256 levels: 65535 / 255 = 257 exactly."""
-    return ((values.astype(np.int64).clip(0, 65535) + 128) // 257).astype(np.uint8)
 
 
 def _check_header(image: Image.Image) -> None:
@@ -150,26 +139,6 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # broken metadata says nothing about the pixels: the picture is used as it lies
         return None
-
-
-def _deep_gray_to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise Unreadable("mode", "has floating-point pixels")
-    return Image.fromarray(deep_to_bytes(np.asarray(image))).convert("RGB")
-
-
-def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
-    """By the picture's own ink profile where it has one, else by the plain formula (255 - ink) (255 - black) / 255."""
-    profile = image.info.get("icc_profile")
-    if profile and len(profile) <= MAX_PROFILE_BYTES:
-        try:
-            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            turned = ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            turned = None  # a broken profile: the plain formula is what a picture without one gets
-        if turned is not None:
-            return turned
-    return image.convert("RGB")
 
 
 def _what_it_looks_like(data: bytes) -> str:

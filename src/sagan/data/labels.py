@@ -30,7 +30,7 @@ def used_labels(
         raise DataError(
             "has no classes",
             where=where,
-            remedy="Put each class into a folder of its own, or use --cond off to train without classes.",
+            remedy="Put each class into a folder of its own or list them in dataset.json; or train without, by --cond off.",
         )
     if cond == "auto" and (filled < 2 or strays > len(labelled)):
         notes = []

@@ -47,12 +47,12 @@ def lay_out(pictures: Collection[str], folders: Collection[str]) -> Listing:
     Class folders are the folders of the top level in sorted order, as torchvision's ImageFolder has them. A lone
     wrapper folder is stepped into; of train/ and test/ side by side only train/ is read. Both are noted.
     """
-    base, pictures, notes = _step_into_wrappers(sorted(pictures, key=_parts), folders)
-    depth = len(_parts(base))
-    tops = [_parts(name)[depth] if len(_parts(name)) > depth + 1 else None for name in pictures]
+    base, pictures, notes = _step_into_wrappers(sorted(pictures, key=parts_of), folders)
+    depth = len(parts_of(base))
+    tops = [parts_of(name)[depth] if len(parts_of(name)) > depth + 1 else None for name in pictures]
     classes = _children(pictures, folders, base)
     if not classes and base:  # one folder of pictures: one class, which only --cond on makes use of
-        classes, tops = [_parts(base)[-1]], [_parts(base)[-1]] * len(pictures)
+        classes, tops = [parts_of(base)[-1]], [parts_of(base)[-1]] * len(pictures)
     number = {name: index for index, name in enumerate(classes)}
     labels = np.array([NO_CLASS if top is None else number[top] for top in tops], dtype=np.int64)
     return Listing(list(pictures), labels, tuple(classes), notes, empty_class_is_error=True)
@@ -64,15 +64,16 @@ def count_suffixes(names: Collection[str]) -> str:
     return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(5))
 
 
-def _parts(name: str) -> tuple[str, ...]:
+def parts_of(name: str) -> tuple[str, ...]:
+    """The folders of a relative name, and the name itself: what listings are sorted by."""
     return tuple(part for part in name.split("/") if part)
 
 
 def _children(pictures: Sequence[str], folders: Collection[str], base: str) -> list[str]:
     """Names of the folders directly in `base`, sorted."""
-    depth, inside = len(_parts(base)), f"{base}/" if base else ""
-    found = {_parts(name)[depth] for name in folders if name.startswith(inside) and len(_parts(name)) > depth}
-    found |= {_parts(name)[depth] for name in pictures if name.startswith(inside) and len(_parts(name)) > depth + 1}
+    depth, inside = len(parts_of(base)), f"{base}/" if base else ""
+    found = {parts_of(name)[depth] for name in folders if name.startswith(inside) and len(parts_of(name)) > depth}
+    found |= {parts_of(name)[depth] for name in pictures if name.startswith(inside) and len(parts_of(name)) > depth + 1}
     return sorted(found)
 
 
@@ -80,9 +81,9 @@ def _step_into_wrappers(pictures: list[str], folders: Collection[str]) -> tuple[
     """-> (the folder that really holds the set, the pictures in it, notes)."""
     base, notes = "", list[str]()
     while True:
-        depth = len(_parts(base))
+        depth = len(parts_of(base))
         children = _children(pictures, folders, base)
-        if not children or any(len(_parts(name)) == depth + 1 for name in pictures):
+        if not children or any(len(parts_of(name)) == depth + 1 for name in pictures):
             return base, pictures, notes
         training = [name for name in children if name.lower() in TRAINING]
         if len(children) == 1:

@@ -7,10 +7,20 @@ from pathlib import Path
 
 from sagan.data.config import DataConfig
 from sagan.data.scan import Scan
-from sagan.errors import DataError
+from sagan.errors import ConfigError, DataError
 
 SHOWN = 3  # bad pictures named in an error
 FEW, VERY_FEW = 5000, 500
+
+
+def refuse_balance(config: DataConfig, classes: tuple[str, ...], *, where: Path | str) -> None:
+    """Raise ConfigError when `config.balance` is asked of pictures that are used without classes."""
+    if config.balance and not classes:
+        raise ConfigError(
+            "balance is on, but the pictures are used without classes",
+            where=where,
+            remedy="Leave out --balance; or give them classes: a folder for each, and no --cond off.",
+        )
 
 
 def enforce(config: DataConfig, found: Scan, *, where: Path) -> None:

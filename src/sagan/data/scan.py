@@ -16,33 +16,36 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sagan.data.colour import Colour
-from sagan.data.decode import Decoded, decode, strict_pillow, to_rgb
+from sagan.data.convert import fill_hidden, is_grey, to_channels
+from sagan.data.decode import Decoded, decode, strict_pillow
 from sagan.data.faults import Fault, Skipped, Unreadable
 from sagan.data.resize import Fit, make_square
 from sagan.data.sources.base import Payload, Source
 
 CHUNK = 64  # pictures a task: threads hand over seldom, and the progress still moves
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+FILE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a picture becomes a square of `side` pixels."""
+    """How a picture becomes a square of `side` pixels with 1, 3 or 4 channels."""
 
     side: int
     fit: Fit
     background: Colour
+    channels: int = 3
 
 
 @dataclass
 class Scan:
     """What the pass found.
 
-    kept: (n,) int64, the source's indices of the usable pictures.  pixels: (n, R, R, 3) uint8, None unless asked for.
+    kept: (n,) int64, the source's indices of the usable pictures.  pixels: (n, R, R, C) uint8, None unless asked for.
     digests: (n, 32) uint8, SHA-256 of each.  skipped: the others.  sizes, modes: counted over the usable ones.
-    enlarged: how many usable pictures were smaller than the square.
+    enlarged: how many usable pictures were smaller than the square.  transparent: how many have a pixel that is not
+    opaque.  grey: how many have no colour.
     """
 
     kept: NDArray[np.int64]
@@ -52,16 +55,20 @@ class Scan:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
     enlarged: int = 0
+    transparent: int = 0
+    grey: int = 0
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """One usable picture: pixels (R, R, 3) uint8, the digest of its bytes, its size and mode in the file."""
+    """One usable picture: pixels (R, R, C) uint8, the digest of its bytes, its size and mode in the file."""
 
     pixels: NDArray[np.uint8]
     digest: bytes
     size: tuple[int, int]
     mode: str
+    transparent: bool
+    grey: bool
 
 
 def prepare(source: Source, index: int, recipe: Recipe) -> Prepared | Fault:
@@ -72,12 +79,15 @@ def prepare(source: Source, index: int, recipe: Recipe) -> Prepared | Fault:
         return error.fault
     digest = _digest(payload)
     if isinstance(payload, bytes):
-        decoded = decode(payload, background=recipe.background, at_least=recipe.side)
+        decoded = decode(payload, channels=recipe.channels, background=recipe.background, at_least=recipe.side)
     else:
-        decoded = _from_array(payload, recipe.background)
+        decoded = _from_array(payload, recipe)
     if isinstance(decoded, Fault):
         return decoded
-    return Prepared(make_square(decoded.picture, recipe.side, recipe.fit), digest, decoded.size, decoded.mode)
+    pixels = make_square(decoded.picture, recipe.side, recipe.fit)
+    if recipe.channels == 4:
+        pixels = fill_hidden(pixels, recipe.background)
+    return Prepared(pixels, digest, decoded.size, decoded.mode, decoded.transparent, is_grey(pixels))
 
 
 def scan(
@@ -96,7 +106,8 @@ def scan(
     progress: called as progress(done, total) in the caller's thread.
     """
     total, used = len(wanted), 0
-    pixels = np.empty((total, recipe.side, recipe.side, 3), dtype=np.uint8) if keep_pixels else None
+    shape = (total, recipe.side, recipe.side, recipe.channels)
+    pixels = np.empty(shape, dtype=np.uint8) if keep_pixels else None
     digests = np.empty((total, 32), dtype=np.uint8)
     kept = np.empty(total, dtype=np.int64)
     result = Scan(kept, pixels, digests)
@@ -112,6 +123,8 @@ def scan(
             result.sizes[outcome.size] += 1
             result.modes[outcome.mode] += 1
             result.enlarged += min(outcome.size) < recipe.side
+            result.transparent += outcome.transparent
+            result.grey += outcome.grey
             used += 1
         if progress is not None and (done % CHUNK == 0 or done == total):
             progress(done, total)
@@ -154,12 +167,13 @@ def _prepared(
                 pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _from_array(payload: NDArray[np.uint8], background: Colour) -> Decoded | Fault:
+def _from_array(payload: NDArray[np.uint8], recipe: Recipe) -> Decoded | Fault:
     height, width, channels = payload.shape
     if not height or not width:
         return Fault("empty", "has no pixels")
     image = Image.fromarray(payload[..., 0] if channels == 1 else payload)
-    return Decoded(to_rgb(image, background), (width, height), MODES[channels])
+    picture, transparent = to_channels(image, recipe.channels, recipe.background)
+    return Decoded(picture, (width, height), FILE_MODES[channels], transparent)
 
 
 def _digest(payload: Payload) -> bytes:

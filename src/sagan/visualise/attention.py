@@ -15,7 +15,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from sagan.errors import ConfigError
-from sagan.visualise.grid import MARGIN, Pictures, check_pictures, enlarged
+from sagan.visualise.channels import Pictures, as_rgb
+from sagan.visualise.grid import MARGIN, check_pictures, enlarged
 from sagan.visualise.lettering import draw_text, shorten
 from sagan.visualise.palette import BACKGROUND, BLACK, INK, MUTED, WHITE, Colour, ink_on, query_colour
 
@@ -64,7 +65,8 @@ def render_attention(
 ) -> Image.Image:
     """One row of the figure: the picture with all points, then one panel for each point.
 
-    picture: uint8 (R, R, 3).  maps: (Q, h, w), not negative, one for each point; h and w may be smaller than R.
+    picture: uint8 (R, R, C); transparency shows a checkerboard.
+    maps: (Q, h, w), not negative, one for each point; h and w may be smaller than R.
     points: (x, y) in pixels of the picture.  enlarge: whole factor; None makes a panel about 256 pixels.
 
     The picture is enlarged by whole pixels, not smoothly: a 32x32 picture resampled with a good filter looks finer than
@@ -73,7 +75,7 @@ def render_attention(
     check_pictures(picture[None])
     _check_maps(maps, points, picture.shape[0])
     factor = max(1, PANEL // picture.shape[0]) if enlarge is None else enlarge
-    large = enlarged(picture, factor)
+    large = enlarged(as_rgb(picture[None])[0], factor)
     panels = [large, *(overlay(large, weights) for weights in maps)]
     side = large.shape[0]
     figure = Image.new("RGB", (2 * GAP + len(panels) * (side + GAP) - GAP, 2 * GAP + side + CAPTION), BACKGROUND)

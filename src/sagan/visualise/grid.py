@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from sagan.errors import ConfigError
+from sagan.visualise.channels import Pictures, as_rgb
 from sagan.visualise.lettering import draw_text, shorten, text_width
 from sagan.visualise.palette import BACKGROUND, INK, MUTED
-
-Pictures = npt.NDArray[np.uint8]
 
 COMFORTABLE = 64  # pixels a tile should measure at least to be looked at on a screen
 MARGIN = 12
@@ -22,12 +20,13 @@ TITLE_SIZE = 18
 
 
 def check_pictures(pictures: Pictures) -> None:
-    """Refuse anything but a uint8 array (n, R, R, 3) with n and R of at least one."""
+    """Refuse anything but a uint8 array (n, R, R, C) with n and R of at least one and 1, 3 or 4 channels."""
     shape = pictures.shape
-    if pictures.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or 0 in shape:
+    square = len(shape) == 4 and shape[1] == shape[2] and 0 not in shape
+    if pictures.dtype != np.uint8 or not square or shape[3] not in (1, 3, 4):
         raise ConfigError(
             f"pictures are {pictures.dtype} of shape {shape}",
-            remedy="Give square RGB pictures: uint8 of shape (n, R, R, 3), at least one.",
+            remedy="Give square pictures: uint8 of shape (n, R, R, 1, 3 or 4), at least one.",
         )
 
 
@@ -75,7 +74,8 @@ def render_grid(
 ) -> Image.Image:
     """Pictures in reading order, `columns` in a row; the last row may be shorter.
 
-    pictures: uint8 (n, R, R, 3).  row_names: one for each row (classes, usually), drawn to its left.
+    pictures: uint8 (n, R, R, C); transparency shows a checkerboard.
+    row_names: one for each row (classes, usually), drawn to its left.
     enlarge: whole factor by which each pixel is repeated; None picks one that makes a tile about 64 pixels.
     gap: pixels between tiles.  title: a line above.  Errors: ConfigError for other shapes or a wrong number of names.
     """
@@ -103,7 +103,7 @@ def render_grid(
         top=MARGIN + (TITLE_SIZE + MARGIN if title else 0),
     )
     sheet = Image.new("RGB", layout.size, BACKGROUND)
-    for index, picture in enumerate(pictures):
+    for index, picture in enumerate(as_rgb(pictures)):
         sheet.paste(Image.fromarray(enlarged(picture, factor)), layout.corner(index))
     draw = ImageDraw.Draw(sheet)
     for row, name in enumerate(names):

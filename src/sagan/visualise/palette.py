@@ -21,6 +21,7 @@ AXIS: Colour = (150, 155, 162)
 GRID: Colour = (229, 231, 233)
 WHITE: Colour = (255, 255, 255)
 BLACK: Colour = (0, 0, 0)
+CHECKER: tuple[Colour, Colour] = ((255, 255, 255), (222, 224, 227))  # the squares under transparency
 
 QUERY_COLOURS: tuple[Colour, ...] = (
     (255, 32, 32),  # red

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from sagan.data.convert import fill_hidden
 from sagan.data.decode import decode, strict_pillow
 from sagan.data.faults import Fault
 from sagan.data.resize import make_square
 from sagan.disk import disk_errors, read_whole, write_atomic
 from sagan.errors import ConfigError, DataError
 from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
-from sagan.models.discriminator import Discriminator
-from sagan.models.generator import Generator
+from sagan.models.network import Discriminator, Generator
 from sagan.runtime import Runtime, choose_runtime
 from sagan.sampling import draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.visualise.attention import render_attention, stack
@@ -30,6 +30,7 @@ from sagan.workflows.run_folder import need_suffix, png
 
 Point = tuple[int, int]
 MAX_IMAGE_BYTES = 256 << 20
+BACKGROUND = (255, 255, 255)  # behind or under transparent pixels: the default of training
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def attention_weights(
 ) -> dict[str, Tensor]:
     """All attention maps of a network for a batch: layer name -> (B, H, W, h, w) in float32.
 
-    network: a generator or a discriminator in eval mode.  inputs: latents (B, z) for the one, pictures (B, 3, R, R) in
+    network: a generator or a discriminator in eval mode.  inputs: latents (B, z) for the one, pictures (B, C, R, R) in
     [-1, 1] for the other.  labels: (B,) int64 when the network has classes.
     The first two map axes are the query's row and column, the last two the key's; each row sums to one over the keys.
     Raises ConfigError in train mode.
@@ -127,7 +128,7 @@ def of_generated(
     points: int,
     names: Sequence[str] | None,
 ) -> tuple[NDArray[np.uint8], list[Attention]]:
-    """The picture of a seed (R, R, 3) and the attention of the generator's layers while it drew it."""
+    """The picture of a seed (R, R, C) and the attention of the generator's layers while it drew it."""
     generator = opened.generator
     number = _label(opened, label, seed)
     latents, labels = inner_batch(generator, draw_latents([seed], generator.z_dim), np.asarray([number]))
@@ -147,7 +148,7 @@ def of_real(
     names: Sequence[str] | None,
 ) -> tuple[NDArray[np.uint8], list[Attention]]:
     """A real picture, made square as in training, and the attention of the discriminator's layers on it."""
-    picture = _read_image(image, opened.generator.resolution)
+    picture = _read_image(image, opened.generator.resolution, opened.record.model.channels)
     device = next(discriminator.parameters()).device
     signal = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
     number = _label(opened, label, 0)
@@ -191,18 +192,19 @@ def _label(opened: OpenGenerator, label: str | None, seed: int) -> int:
     return int(draw_labels([seed], len(opened.classes))[0]) if label is None else class_number(label, opened.classes)
 
 
-def _read_image(path: Path, resolution: int) -> NDArray[np.uint8]:
-    """A picture file as training would see it: upright, RGB, cut square from the centre. Raises DataError."""
+def _read_image(path: Path, resolution: int, channels: int) -> NDArray[np.uint8]:
+    """A picture file as training would see it: upright, cut square from the centre, (R, R, C). Raises DataError."""
     with disk_errors(path):
         try:
             payload = read_whole(path, max_bytes=MAX_IMAGE_BYTES)
         except (FileNotFoundError, IsADirectoryError):
             raise DataError("there is no such picture", where=path, remedy="Check the path.") from None
     with strict_pillow():
-        decoded = decode(payload, at_least=resolution)
+        decoded = decode(payload, channels=channels, background=BACKGROUND, at_least=resolution)
     if isinstance(decoded, Fault):
         raise DataError(f"this picture {decoded.text}", where=path, remedy="Use a JPEG, PNG, WebP or BMP file.")
-    return make_square(decoded.picture, resolution, "crop")
+    square = make_square(decoded.picture, resolution, "crop")
+    return fill_hidden(square, BACKGROUND) if channels == 4 else square
 
 
 def _npz(picture: NDArray[np.uint8], found: Sequence[Attention]) -> bytes:

@@ -30,13 +30,18 @@ class CheckResult:
     exit_code: int
 
 
-def check_data(data: DataConfig, resolution: int | None = None, out: Path | None = None) -> CheckResult:
+def check_data(
+    data: DataConfig, resolution: int | None = None, out: Path | None = None, *, channels: int = 3
+) -> CheckResult:
     """Count, measure and preview a set as training would see it.
 
     resolution: side of the squares, 32 when None.  out: where to write the preview, data-check.png when None.
+    channels: 1 grey, 3 RGB, 4 RGB with alpha.
     Raises DataError when there is nothing to look at; a set that is there but unusable is reported with exit code 3.
     """
-    found = look_at(data, resolution or RESOLUTION, accelerator=has_accelerator(), threads=available_cores())
+    found = look_at(
+        data, resolution or RESOLUTION, channels=channels, accelerator=has_accelerator(), threads=available_cores()
+    )
     preview = None
     if len(found.preview):
         preview = out or Path("data-check.png")
@@ -59,6 +64,7 @@ def rows_of(found: Check) -> list[tuple[str, str]]:
         ("classes", f"{len(found.classes)}: {_top(found.classes)}" if found.classes else "none"),
         ("sizes", _top({f"{width}x{height}": count for (width, height), count in found.sizes.most_common()})),
         ("modes", _top(dict(found.modes.most_common()))),
+        ("colour", f"{found.grey:,} grey, {found.transparent:,} with transparency"),
         ("duplicates", f"{len(found.duplicates)} groups, {len(found.across_classes)} of them across classes"),
         ("left out", f"{len(found.bad):,}"),
         ("preset", found.preset),

@@ -175,11 +175,14 @@ def publish_checkpoint(scene: Scene, game: Game, seconds: float) -> None:
 
 
 def score_emblems(scene: Scene, moment: Moment) -> int | None:
-    """Score the averaged generator where the truth is known; remember the best. Returns the best step, or None."""
-    if scene.config.data.data != EMBLEMS or len(scene.classes) == 0:
+    """Score the averaged generator where the truth is known; remember the best. Returns the best step, or None.
+
+    Without classes each picture is compared with the class that it is nearest to.
+    """
+    if scene.config.data.data != EMBLEMS or scene.images.channels != 3:
         return None
-    labels = np.arange(SCORED) % len(scene.classes)
-    shares = score(draw(moment.game.averaged.model, range(SCORED), labels.tolist()), labels)
+    labels = np.arange(SCORED) % len(scene.classes) if scene.classes else None
+    shares = score(draw(moment.game.averaged.model, range(SCORED), None if labels is None else labels.tolist()), labels)
     values = {name: float(getattr(shares, name)) for name in ("mirror", "beacons", "silhouette", "structure")}
     write_log_line(
         scene.folder.log, {"step": moment.game.step} | {f"score/{name}": value for name, value in values.items()}

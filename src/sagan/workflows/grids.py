@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sagan.data.images import ImageSet
-from sagan.models.generator import Generator
+from sagan.models.network import Generator
 from sagan.sampling import draw
 from sagan.visualise.grid import render_grid
 

@@ -30,7 +30,8 @@ def plan(config: RunConfig) -> Plan:
     if config.output.tensorboard:
         require_tensorboard()
     runtime = choose_runtime(config.output.device, config.output.threads)
-    images = open_images(config.data, config.model.resolution, threads=runtime.threads)
+    model = config.model
+    images = open_images(config.data, model.resolution, channels=model.channels, threads=runtime.threads)
     cost = estimate(config, len(images.classes), runtime)
     training, output = config.training, config.output
     shown = training.batch_size * training.n_dis

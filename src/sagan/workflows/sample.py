@@ -18,6 +18,7 @@ from PIL import Image
 from sagan.disk import ensure_folder, write_atomic
 from sagan.errors import ConfigError
 from sagan.sampling import draw, draw_labels
+from sagan.visualise.channels import as_image
 from sagan.visualise.grid import render_grid
 from sagan.workflows.openers import OpenGenerator, class_number, open_generator
 from sagan.workflows.run_folder import need_suffix, png, write_picture
@@ -55,8 +56,9 @@ def sample(
     source: a run, a checkpoint or a generator file.  n: how many, seeds 0 to n-1; `seeds` such as '0-63' or '3,7,20-29'
     names them instead.  classes: names or numbers, 'cat,dog', or 'all'; pictures are shared out among them in order, a
     grid gets one row each.  trunc: latents beyond this bound are drawn again; 0 for none.
-    out: a PNG file for a grid, a folder for single PNGs, an npz file for arrays (pictures, seeds, labels). A seed named
-    twice is drawn twice, save that single PNGs each need a name of their own.
+    out: a PNG file for a grid, a folder for single PNGs, an npz file for arrays (pictures, seeds, labels). Single PNGs and
+    arrays have the generator's channels: grey, RGB, or RGB with alpha. A seed named twice is drawn twice, save that single
+    PNGs each need a name of their own.
     Raises ConfigError, CheckpointError's children, ResourceError.
     """
     if format != "png":
@@ -69,7 +71,7 @@ def sample(
         paths = _write_singles(out or Path("samples"), opened, wanted, labels, trunc)
     elif format == "npz":
         paths = [out or Path("samples.npz")]
-        _refuse_large_array(len(wanted), opened.generator.resolution)
+        _refuse_large_array(len(wanted), opened.generator.resolution, opened.generator.channels)
         write_atomic(paths[0], _npz(_pictures(opened, wanted, labels, trunc), wanted, labels))
     else:
         paths = [out or Path("samples.png")]
@@ -118,8 +120,8 @@ def _refuse_large_grid(count: int) -> None:
         )
 
 
-def _refuse_large_array(count: int, resolution: int) -> None:
-    most = MAX_ARRAY // (3 * resolution**2)
+def _refuse_large_array(count: int, resolution: int, channels: int) -> None:
+    most = MAX_ARRAY // (channels * resolution**2)
     if count > most:
         raise ConfigError(
             f"an array of {count:,} pictures of {resolution}x{resolution} would be larger than {MAX_ARRAY / 2**30:g} GiB",
@@ -139,9 +141,9 @@ def _chunks(
 def _pictures(
     opened: OpenGenerator, seeds: Sequence[int], labels: NDArray[np.int64], trunc: float
 ) -> NDArray[np.uint8]:
-    """All pictures: (n, R, R, 3)."""
+    """All pictures: (n, R, R, C)."""
     side = opened.generator.resolution
-    pictures = np.empty((len(seeds), side, side, 3), dtype=np.uint8)
+    pictures = np.empty((len(seeds), side, side, opened.generator.channels), dtype=np.uint8)
     for part, drawn in _chunks(opened, seeds, labels, trunc):
         pictures[part] = drawn
     return pictures
@@ -171,7 +173,7 @@ def _write_singles(
     for part, pictures in _chunks(opened, seeds, labels, trunc):
         ensure_folder(folder)
         for path, picture in zip(paths[part], pictures, strict=True):
-            write_atomic(path, png(Image.fromarray(picture)))
+            write_atomic(path, png(as_image(picture)))
     return paths
 
 

@@ -63,7 +63,7 @@ def train(config: RunConfig, *, resume: str = "auto", override: bool = False, wa
         ]
         checkpoint = find_checkpoint(folder, resume, watch)
         images = _open_images(config, runtime, watch, stop)
-        game = new_game(config.model, config.training, len(images.classes), runtime)
+        game = new_game(config.model, config.training, len(images.classes), runtime, counts=images.class_counts())
         facts = environment(runtime, runtime.precision(config.training.precision))
         state = None if checkpoint is None else go_on(game, checkpoint, images.fingerprint, facts, watch)
         seconds = 0.0 if state is None else state.seconds
@@ -105,6 +105,7 @@ def _open_images(config: RunConfig, runtime: Runtime, watch: Watch, stop: StopSi
     return open_images(
         config.data,
         config.model.resolution,
+        channels=config.model.channels,
         note=lambda text: watch(Note(text)),
         threads=runtime.threads,
         progress=progress,
@@ -125,6 +126,7 @@ def _batches(config: RunConfig, images: ImageSet, position: int) -> Batches:
         position=position,
         workers=config.data.workers,
         mirror=config.data.mirror,
+        balance=config.data.balance,
     )
 
 

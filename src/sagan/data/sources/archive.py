@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from sagan.data.decode import MAX_BYTES, SUFFIXES
 from sagan.data.faults import Skipped, Unreadable
-from sagan.data.layout import count_suffixes, is_junk, lay_out
+from sagan.data.label_file import LABEL_FILE, list_pictures
+from sagan.data.layout import count_suffixes, is_junk
 from sagan.data.sources.base import Handles, Payload
 from sagan.errors import DataError, RefusedError
 
@@ -29,8 +30,8 @@ class ZipSource:
         self._lock = threading.Lock()
         entries = self._archive().infolist()
         _refuse_bombs(path, entries)
-        pictures, folders, refused, others = _sort_entries(entries)
-        self.listing = lay_out(pictures, folders)
+        pictures, folders, refused, rest = _sort_entries(entries)
+        self.listing, others = list_pictures(path, pictures, folders, rest, lambda name: self._inflate(rest[name]))
         self.listing.refused.extend(refused)
         if others:
             self.listing.notes.append(f"{len(others)} entries are no pictures by their name: {count_suffixes(others)}.")
@@ -38,7 +39,9 @@ class ZipSource:
 
     def read(self, index: int) -> Payload:
         """See Source."""
-        entry = self._entries[index]
+        return self._inflate(self._entries[index])
+
+    def _inflate(self, entry: zipfile.ZipInfo) -> bytes:
         if entry.file_size > MAX_BYTES:
             raise Unreadable("too-large", f"has {entry.file_size / 2**20:.0f} MiB, more than {MAX_BYTES / 2**20:.0f}")
         try:
@@ -97,25 +100,29 @@ def _refuse_bombs(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 def _sort_entries(
     entries: list[zipfile.ZipInfo],
-) -> tuple[dict[str, zipfile.ZipInfo], list[str], list[Skipped], list[str]]:
-    """-> (pictures by name, folders, refused pictures, names of the rest)."""
+) -> tuple[dict[str, zipfile.ZipInfo], list[str], list[Skipped], dict[str, zipfile.ZipInfo]]:
+    """-> (pictures by name, folders, refused pictures, the rest by name)."""
     pictures: dict[str, zipfile.ZipInfo] = {}
-    folders, refused, others = [], [], []
+    others: dict[str, zipfile.ZipInfo] = {}
+    folders, refused = [], []
     for entry in entries:
         name = entry.filename.removeprefix("./")
         if is_junk(name.rstrip("/")):
             continue
         picture = PurePosixPath(name).suffix.lower() in SUFFIXES and not entry.is_dir()
         fault = _fault(entry, name in pictures)
-        if fault is not None:
-            if picture:
-                refused.append(Skipped(name, *fault))
+        if fault is not None and picture:
+            refused.append(Skipped(name, *fault))
+        elif (
+            fault is not None and PurePosixPath(name).name != LABEL_FILE
+        ):  # which would be missed: its reader complains
+            continue
         elif entry.is_dir():
             folders.append(name.rstrip("/"))
         elif picture:
             pictures[name] = entry
         else:
-            others.append(name)
+            others.setdefault(name, entry)
     return pictures, folders, refused, others
 
 

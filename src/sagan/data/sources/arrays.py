@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from sagan.data.decode import deep_to_bytes
+from sagan.data.convert import deep_to_bytes
 from sagan.data.layout import NO_CLASS, Listing
 from sagan.data.sources.base import Payload
 from sagan.data.sources.parquet import name_labels
@@ -22,7 +22,7 @@ from sagan.errors import DataError, ResourceError
 PICTURE_KEYS = ("images", "x", "data", "arr_0")
 LABEL_KEYS = ("labels", "y", "label", "arr_1")
 CHANNELS = (1, 3, 4)
-SHAPES = "(n, H, W), (n, H, W, 1|3|4) or (n, 3, H, W)"
+SHAPES = "(n, H, W), (n, H, W, 1|3|4) or (n, 1|3|4, H, W)"
 
 
 class ArraySource:

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from sagan.data.decode import MAX_BYTES, SUFFIXES
 from sagan.data.faults import Skipped, Unreadable
-from sagan.data.layout import count_suffixes, is_junk, lay_out
+from sagan.data.label_file import list_pictures
+from sagan.data.layout import count_suffixes, is_junk
 from sagan.data.sources.base import Payload
 from sagan.errors import ResourceError
 
@@ -64,13 +65,13 @@ class FolderSource:
 
     def __init__(self, path: Path, found: Walk) -> None:
         self.path = path
-        self.listing = lay_out(found.pictures, found.folders)
+        self.listing, others = list_pictures(
+            path, found.pictures, found.folders, found.others, lambda name: read_regular(path / name)
+        )
         self.listing.refused.extend(found.refused)
-        if found.others:
-            kinds = count_suffixes(found.others)
-            self.listing.notes.append(
-                f"{len(found.others)} files are no pictures by their name and are left alone: {kinds}."
-            )
+        if others:
+            kinds = count_suffixes(others)
+            self.listing.notes.append(f"{len(others)} files are no pictures by their name and are left alone: {kinds}.")
 
     def read(self, index: int) -> Payload:
         """See Source."""

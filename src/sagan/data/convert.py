@@ -1,0 +1,83 @@
+"""A decoded picture of any mode -> the channels that the networks see: grey, RGB, or RGB with alpha.
+
+Pillow clips 16-bit grey to white without a word and shows the hidden colours behind transparent pixels; not so here.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from sagan.data.colour import Colour
+from sagan.data.faults import Unreadable
+
+MODES: dict[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
+MAX_PROFILE_BYTES = 4 * 2**20
+
+
+def to_channels(image: Image.Image, channels: int, background: Colour) -> tuple[Image.Image, bool]:
+    """A loaded picture of any mode -> (it as L, RGB or RGBA, whether any pixel of it is transparent, even partly).
+
+    1 channel is the luma of ITU-R BT.601, (299 R + 587 G + 114 B) / 1000; grey pictures keep their levels.
+    4 channels keep the alpha, 255 for pictures that have none; otherwise transparent pixels are laid on `background`.
+    Raises Unreadable for a colour space that has no such form.
+    """
+    transparent = False
+    if image.mode.startswith("I"):
+        flat = Image.fromarray(deep_to_bytes(np.asarray(image)))
+    elif image.mode == "F":
+        raise Unreadable("mode", "has floating-point pixels")
+    elif image.mode in ("LAB", "HSV"):
+        raise Unreadable("mode", f"has the colour space {image.mode}")
+    elif image.mode == "CMYK":
+        flat = _cmyk_to_rgb(image)
+    elif image.has_transparency_data:
+        flat = image.convert("RGBA")
+        transparent = is_transparent(flat)
+        if channels != 4:
+            flat = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), flat)
+    else:
+        flat = image
+    if flat.mode not in ("1", "L", "RGB", "RGBA"):
+        flat = flat.convert("RGB")
+    return flat.convert(MODES[channels]), transparent
+
+
+def is_transparent(picture: Image.Image) -> bool:
+    """Whether any pixel of an RGBA picture is less than opaque."""
+    return int(np.asarray(picture.getchannel("A")).min()) < 255
+
+
+def is_grey(pixels: NDArray[np.uint8]) -> bool:
+    """Whether pixels (H, W, C) have no colour at all: one channel, or red, green and blue alike everywhere."""
+    if pixels.shape[2] == 1:
+        return True
+    red, green, blue = (pixels[..., band] for band in range(3))
+    return np.array_equal(red, green) and np.array_equal(green, blue)
+
+
+def fill_hidden(pixels: NDArray[np.uint8], colour: Colour) -> NDArray[np.uint8]:
+    """(H, W, 4) with `colour` wherever alpha is 0: what a file hides there is nothing that a network should learn."""
+    return np.where(pixels[..., 3:] == 0, np.array([*colour, 0], dtype=np.uint8), pixels)
+
+
+def deep_to_bytes(values: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """16-bit samples in 0..65535 -> the nearest of 256 levels: 65535 / 255 = 257 exactly."""
+    return ((values.astype(np.int64).clip(0, 65535) + 128) // 257).astype(np.uint8)
+
+
+def _cmyk_to_rgb(image: Image.Image) -> Image.Image:
+    """By the picture's own ink profile where it has one, else by the plain formula (255 - ink) (255 - black) / 255."""
+    profile = image.info.get("icc_profile")
+    if profile and len(profile) <= MAX_PROFILE_BYTES:
+        try:
+            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            turned = ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            turned = None  # a broken profile: the plain formula is what a picture without one gets
+        if turned is not None:
+            return turned
+    return image.convert("RGB")
