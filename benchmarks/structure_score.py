@@ -2,7 +2,8 @@
 
     python benchmarks/structure_score.py runs/emblems-demo --name demo
 
-Draws `--count` pictures, labels shared out evenly, and scores them (docs/data.md says how). Writes
+Draws `--count` pictures, labels shared out evenly, and scores them (docs/data.md says how). Pictures of a generator without
+classes are compared with the class that each is nearest to, real ones then too. Writes
 benchmarks/results/NAME.json with the three shares, the structure score, and the length of the run.
 """
 
@@ -18,21 +19,21 @@ from results_file import Figure, write_result
 from sagan import build_generator, open_generator, open_run
 from sagan.data.emblem_score import score
 from sagan.data.emblems import EMBLEM_CLASSES, SET_SIZE, render
-from sagan.models.generator import Generator
+from sagan.models.network import Generator
 from sagan.sampling import draw
 from sagan.training.reporting import read_log
 
 
-def shares(pictures: NDArray[np.uint8], labels: NDArray[np.int64], name: str) -> list[Figure]:
+def shares(pictures: NDArray[np.uint8], labels: NDArray[np.int64] | None, name: str) -> list[Figure]:
     """The three shares and the score as figures, printed too."""
     found = score(pictures, labels)
     values = {part: getattr(found, part) for part in ("structure", "mirror", "beacons", "silhouette")}
     print(f"{name:20s} " + "  ".join(f"{part} {value:.1%}" for part, value in values.items()))
-    return [(f"{name}: {part}", round(value, 4), "", f"{len(labels)} pictures") for part, value in values.items()]
+    return [(f"{name}: {part}", round(value, 4), "", f"{len(pictures)} pictures") for part, value in values.items()]
 
 
-def drawn(generator: Generator, labels: NDArray[np.int64]) -> NDArray[np.uint8]:
-    return draw(generator, range(len(labels)), labels.tolist())
+def drawn(generator: Generator, count: int, labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:
+    return draw(generator, range(count), None if labels is None else labels.tolist())
 
 
 def main() -> None:
@@ -42,14 +43,14 @@ def main() -> None:
     parser.add_argument("--name", help="write benchmarks/results/NAME.json")
     parser.add_argument("--note", default="", help="a sentence for the result")
     arguments = parser.parse_args()
-    labels = np.arange(arguments.count, dtype=np.int64) % len(EMBLEM_CLASSES)
     run, opened = open_run(arguments.run), open_generator(arguments.run, device="cpu")
     record = opened.record
+    labels = np.arange(arguments.count, dtype=np.int64) % len(EMBLEM_CLASSES) if record.classes else None
     untrained = build_generator(record.model, len(record.classes), seed=record.seed).eval()
     real, real_labels = render(np.arange(SET_SIZE, SET_SIZE + arguments.count), record.model.resolution)
-    figures = shares(drawn(opened.generator, labels), labels, f"step {record.step}")
-    figures += shares(drawn(untrained, labels), labels, "untrained generator")
-    figures += shares(real, real_labels, "real pictures")
+    figures = shares(drawn(opened.generator, arguments.count, labels), labels, f"step {record.step}")
+    figures += shares(drawn(untrained, arguments.count, labels), labels, "untrained generator")
+    figures += shares(real, real_labels if record.classes else None, "real pictures")
     last = read_log(run.folder.log)
     seconds = max(row.get("seconds", 0.0) for row in last)
     gammas = {name: row[name] for row in last for name in row if name.endswith("/gamma")}

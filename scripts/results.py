@@ -1,4 +1,5 @@
-"""Write docs/results.md from the files benchmarks/results/*.json, so that no figure there is without its origin.
+"""Write docs/results.md and the table of docs/lineage.md from the files benchmarks/results/*.json, so that no figure there is
+without its origin.
 
 python scripts/results.py            write it
 python scripts/results.py --check    only say whether it is up to date (part of `make check`)
@@ -28,8 +29,11 @@ from pathlib import Path
 from markers import ROOT, cell, table, write_or_check
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sagan.presets import PRESETS
+
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "results.md"
+LINEAGE_PAGE = ROOT / "docs" / "lineage.md"
 
 
 class Strict(BaseModel):
@@ -108,16 +112,51 @@ def index(folder: Path = RESULTS) -> str:
     return "\n\n".join(section(read(path)) for path in paths) or "Nothing has been recorded yet."
 
 
+LINEAGE = "lineage-"
+SHARES = ("silhouette", "beacons", "mirror", "structure")
+
+
+def lineage(folder: Path = RESULTS, images: Path = ROOT / "docs" / "images") -> str:
+    """The presets that were trained side by side: a table of scores, then each one's pictures and curves."""
+    rows: list[list[object]] = []
+    pictures: list[str] = []
+    for name in PRESETS:
+        path = folder / f"{LINEAGE}{name}.json"
+        if not path.exists():
+            continue
+        figures = {figure.name: figure for figure in read(path).figures}
+        trained = next(figure.removesuffix(": structure") for figure in figures if figure.startswith("step "))
+        shares = [f"{figures[f'{trained}: {share}'].value:.1%}" for share in SHARES]
+        minutes = figures["training time"].value / 60
+        rows.append([f"`{name}`", trained.removeprefix("step "), f"{minutes:.0f}", *shares])
+        parts = [f"![{name} after {minutes:.0f} minutes](images/{LINEAGE}{name}.png)"]
+        if (images / f"{LINEAGE}{name}-curves.png").exists():
+            parts.append(f"[Its curves](images/{LINEAGE}{name}-curves.png).")
+        pictures.append(f"**`{name}`**\n\n" + "\n\n".join(parts))
+    if not rows:
+        return "Not trained yet."
+    columns = ["preset", "steps", "minutes", "outlines right", "beacons right", "mirrored", "structure score"]
+    return "\n\n".join([table(columns, rows), *pictures])
+
+
+def first_steps(images: Path = ROOT / "docs" / "images") -> str:
+    """What every preset draws of the CIFAR-10 pictures after its first hundred steps."""
+    found = [name for name in PRESETS if (images / f"{LINEAGE}100-{name}.png").exists()]
+    parts = [f"**`{name}`**\n\n![{name} after 100 steps](images/{LINEAGE}100-{name}.png)" for name in found]
+    return "\n\n".join(parts) or "Not trained yet."
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when the page is stale")
     check = parser.parse_args().check
     try:
-        body = index()
+        body, side_by_side = index(), lineage()
     except ValueError as error:
         print(f"benchmarks/results/{error}", file=sys.stderr)
         return 1
-    return write_or_check({PAGE: {"results": body}}, check=check, command="python scripts/results.py")
+    pages = {PAGE: {"results": body}, LINEAGE_PAGE: {"lineage": side_by_side, "first steps": first_steps()}}
+    return write_or_check(pages, check=check, command="python scripts/results.py")
 
 
 if __name__ == "__main__":

@@ -86,3 +86,18 @@ def test_a_stale_page_fails_the_check_and_stays_as_it_is(results, tmp_path, caps
     assert "Run `renew`" in capsys.readouterr().err
     assert markers.write_or_check({page: {"x": "new"}}, check=False, command="renew") == 0
     assert markers.write_or_check({page: {"x": "new"}}, check=True, command="renew") == 0
+
+
+def test_the_lineage_is_a_table_of_what_was_trained(results, tmp_path):
+    assert results.lineage(tmp_path, tmp_path) == results.first_steps(tmp_path) == "Not trained yet."
+    shares = {"structure": 0.25, "mirror": 0.5, "beacons": 0.75, "silhouette": 0.875}
+    figures = [{"name": f"step 120: {name}", "value": value, "unit": ""} for name, value in shares.items()]
+    figures += [{"name": f"real pictures: {name}", "value": 1, "unit": ""} for name in shares]
+    figures.append({"name": "training time", "value": 1200.4, "unit": "s", "note": "120 steps"})
+    (tmp_path / "lineage-wgan-32.json").write_text(json.dumps(GOOD | {"name": "lineage-wgan-32", "figures": figures}))
+    (tmp_path / "lineage-wgan-32-curves.png").touch()
+    (tmp_path / "lineage-100-gan-32.png").touch()
+    text = results.lineage(tmp_path, tmp_path)
+    assert "| `wgan-32` | 120 | 20 | 87.5% | 75.0% | 50.0% | 25.0% |" in text
+    assert "(images/lineage-wgan-32.png)" in text and "(images/lineage-wgan-32-curves.png)" in text
+    assert "gan-32 after 100 steps" in results.first_steps(tmp_path)
