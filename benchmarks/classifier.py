@@ -2,8 +2,8 @@
 
     python benchmarks/classifier.py RUN --data $CIFAR10_PARQUET --weights classifier.safetensors --name NAME
 
-Trains the classifier on all but the last 5,000 pictures of the set (once: --weights keeps it), measures it on those 5,000,
-draws `--count` pictures with labels shared out evenly and counts how many it names right. Writes
+Trains the classifier on all but 5,000 pictures of the set, drawn at random (once: --weights keeps it), and measures it on
+those; then draws `--count` pictures with labels shared out evenly and counts how many it names right. Writes
 benchmarks/results/NAME.json. The share is comparable only with figures of this script on the same file.
 """
 
@@ -95,16 +95,17 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="the real pictures, as `sagan train` takes them")
     parser.add_argument("--weights", type=Path, default=Path("classifier.safetensors"))
     parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0, help="0 for all cores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--note", default="", help="a sentence for the result")
     parser.add_argument("--name", help="write benchmarks/results/NAME.json (one run only)")
     arguments = parser.parse_args()
-    runtime = choose_runtime("cpu")
+    runtime = choose_runtime("cpu", arguments.threads)
     torch.manual_seed(arguments.seed)
     images = open_images(DataConfig(data=arguments.data), 32, threads=runtime.threads)
     model = network(len(images.classes)).to(memory_format=torch.channels_last)
-    ids = np.arange(len(images))
+    ids = np.random.default_rng(arguments.seed).permutation(len(images))  # the set may be sorted by class
     if arguments.weights.exists():
         model.load_state_dict(load_file(arguments.weights))
     else:
@@ -136,9 +137,11 @@ def main() -> None:
                 for name, value in log.items()
                 if name.endswith("/gamma")
             ]
-            sha256 = hashlib.sha256(Path(arguments.data).read_bytes()).hexdigest()
-            command = f"python benchmarks/classifier.py {path} --data $CIFAR10_PARQUET --name {arguments.name}"
-            data = {Path(arguments.data).name: sha256}
+            source = Path(arguments.data)
+            known = images.fingerprint if source.is_dir() else hashlib.sha256(source.read_bytes()).hexdigest()
+            shown = "PHOTOS" if source.is_dir() else "$CIFAR10_PARQUET"
+            command = f"python benchmarks/classifier.py {path} --data {shown} --name {arguments.name}"
+            data = {f"{source.name} (fingerprint of the set)" if source.is_dir() else source.name: known}
             write_result(arguments.name, command, figures, seed=arguments.seed, note=arguments.note, data=data)
 
 
