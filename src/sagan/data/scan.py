@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sagan.data.colour import Colour
-from sagan.data.convert import fill_hidden, is_grey, to_channels
+from sagan.data.convert import MODES, fill_hidden, is_grey, to_channels
 from sagan.data.decode import Decoded, decode, strict_pillow
 from sagan.data.faults import Fault, Skipped, Unreadable
 from sagan.data.resize import Fit, make_square
 from sagan.data.sources.base import Payload, Source
 
 CHUNK = 64  # pictures a task: threads hand over seldom, and the progress still moves
-FILE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 Progress = Callable[[int, int], None]
 
@@ -173,7 +172,7 @@ def _from_array(payload: NDArray[np.uint8], recipe: Recipe) -> Decoded | Fault:
         return Fault("empty", "has no pixels")
     image = Image.fromarray(payload[..., 0] if channels == 1 else payload)
     picture, transparent = to_channels(image, recipe.channels, recipe.background)
-    return Decoded(picture, (width, height), FILE_MODES[channels], transparent)
+    return Decoded(picture, (width, height), MODES[channels], transparent)
 
 
 def _digest(payload: Payload) -> bytes:

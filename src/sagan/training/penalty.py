@@ -19,24 +19,25 @@ def is_due(game: Game) -> bool:
 
 
 def draw_shares(game: Game) -> Tensor:
-    """(B,) uniform: where between a real picture and a fake WGAN-GP looks; a pure function of (seed, update)."""
+    """(B,) uniform, for the whole batch: where between a real picture and a fake WGAN-GP looks; a pure function of (seed,
+    update)."""
     ids = game.critic_updates * game.config.batch_size + np.arange(game.config.batch_size)
     return torch.from_numpy(uniform(game.config.seed, Stream.PENALTY, ids, 1)[:, 0]).float().to(game.device)
 
 
 def penalty(
-    game: Game, *, real: Tensor, fake: Tensor, shares: Tensor, real_labels: Tensor | None, fake_labels: Tensor | None
+    game: Game, part: slice, *, real: Tensor, fake: Tensor, real_labels: Tensor | None, fake_labels: Tensor | None
 ) -> Tensor:
-    """The weighted sum of the record's penalties at some pictures, a scalar in float32 with a graph.
+    """The weighted sum of the record's penalties at a part of the update's batch, a scalar in float32 with a graph.
 
-    real, fake: (B, C, R, R).  shares: (B,) of the real picture in the mixture. Where WGAN-GP is used, fakes have the
-    labels of the real pictures beside them, so that what lies between has one label too.
+    part: which pictures of the batch these are.  real, fake: (B, C, R, R). Where WGAN-GP is used, fakes have the labels
+    of the real pictures beside them, so that what lies between has one label too.
     A lazy penalty counts for the updates without one (StyleGAN2, arXiv:1912.04958, appendix B).
     """
     config, total = game.config, torch.zeros((), device=game.device)
     with explicit_attention(game.discriminator), full_precision(real):
         if config.gp:
-            between = interpolate(real, fake, shares)
+            between = interpolate(real, fake, draw_shares(game)[part])
             total = total + config.gp * unit_norm_penalty(game.discriminator(between, real_labels), between)
         for weight, pictures, labels in ((config.r1, real, real_labels), (config.r2, fake, fake_labels)):
             if weight:

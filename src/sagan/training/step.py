@@ -19,7 +19,7 @@ from sagan.layers.spectral import advance
 from sagan.randomness import Stream
 from sagan.training.game import Game, frozen
 from sagan.training.optimisers import set_rate
-from sagan.training.penalty import draw_shares, is_due, penalty
+from sagan.training.penalty import is_due, penalty
 
 Report = dict[str, Tensor]
 
@@ -43,7 +43,6 @@ def update_discriminator(game: Game, batch: Batch) -> Report:
     latents, fake_labels = game.draw_noise(Stream.CRITIC_NOISE, Stream.CRITIC_LABEL, game.critic_updates)
     if config.gp:  # what lies between a real picture and its fake must have one label
         fake_labels = real_labels
-    shares = draw_shares(game)
 
     advance(game.discriminator)
     game.discriminator_optimiser.zero_grad()
@@ -57,7 +56,7 @@ def update_discriminator(game: Game, batch: Batch) -> Report:
             loss = game.loss.discriminator(real=on_real, fake=on_fake) / config.grad_accum
         report.add({"loss/discriminator": loss, "logit/real": on_real.mean(), "logit/fake": on_fake.mean()})
         if is_due(game):
-            extra = penalty(game, real=real[part], fake=fake, shares=shares[part], **labels) / config.grad_accum
+            extra = penalty(game, part, real=real[part], fake=fake, **labels) / config.grad_accum
             report.add({"loss/penalty": extra / config.penalty_every})
             loss = loss + extra
         loss.backward()
@@ -74,7 +73,6 @@ def update_generator(game: Game, batch: Batch) -> Report:
     """
     config = game.config
     latents, labels = game.draw_noise(Stream.GENERATOR_NOISE, Stream.GENERATOR_LABEL, game.step, config.fakes)
-    real, real_labels = signal(game, batch)
 
     advance(game.generator)
     game.generator_optimiser.zero_grad()
@@ -85,6 +83,7 @@ def update_generator(game: Game, batch: Batch) -> Report:
                 fake = game.generator(latents[part], pick(labels, part))
                 logits = {"fake": game.discriminator(fake, pick(labels, part))}
                 if game.loss.paired:
+                    real, real_labels = signal(game, batch)
                     logits["real"] = game.discriminator(real[part], pick(real_labels, part))
                 loss = game.loss.generator(**logits) / config.grad_accum
             loss.backward()

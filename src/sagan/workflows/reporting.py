@@ -148,7 +148,7 @@ def verdict(folder: RunFolder, last: Mapping[str, float]) -> str:
     done = f"{last['step']:,.0f} steps and {last['images']:,.0f} pictures in {duration(last['seconds'])}."
     parts = [done]
     if "score/structure" in last:
-        outline = f"{last.get('score/silhouette', 0.0):.0%} of the drawn emblems have the outline of their class"
+        outline = f"{last.get('score/silhouette', 0.0):.0%} of the drawn emblems have the outline that they should"
         parts.append(f"{outline}, {last['score/structure']:.0%} the whole structure.")
         try:
             best = read_best(folder.path)
