@@ -75,11 +75,6 @@ def time_words(updates: int) -> str:
 
 
 def on_pictures(names: list[str], data: Path, threads: int, note: str) -> None:
-    path = RESULTS / "lineage-100-steps.json"
-    figures: dict[str, Figure] = {}
-    if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))["figures"]
-        figures = {entry["name"]: tuple(entry.values()) for entry in known}
     for name in names:
         run = ROOT / "runs" / f"lineage-100-{name}"
         fakes = preset(name).training.fakes * BATCH // preset(name).training.batch_size
@@ -87,7 +82,9 @@ def on_pictures(names: list[str], data: Path, threads: int, note: str) -> None:
         train([*words, "--steps", str(STEPS), "--threads", str(threads), "--out", str(run.relative_to(ROOT))])
         rows = [row for row in read_log(run / "log.jsonl") if "loss/generator" in row]
         assert rows[-1]["step"] == STEPS, rows[-1]
-        last = f"loss D {rows[-1]['loss/discriminator']:.3f}, G {rows[-1]['loss/generator']:.3f}; {threads} threads"
+        cores = f"{threads} {'thread' if threads == 1 else 'threads'}"
+        last = f"loss D {rows[-1]['loss/discriminator']:.3f}, G {rows[-1]['loss/generator']:.3f}; {cores}"
+        figures = known_figures(RESULTS / "lineage-100-steps.json")  # read late: another one may train beside this
         figures[name] = (name, round(rows[-1]["seconds"] / STEPS, 3), "s a step", last)
         keep_pictures(run, f"lineage-100-{name}", curves=False)
         write_result(
@@ -97,6 +94,13 @@ def on_pictures(names: list[str], data: Path, threads: int, note: str) -> None:
             seed=0,
             note=f"{STEPS} generator steps at batch {BATCH} on the CIFAR-10 pictures, all values finite. {note}".strip(),
         )
+
+
+def known_figures(path: Path) -> dict[str, Figure]:
+    if not path.exists():
+        return {}
+    known = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    return {entry["name"]: tuple(entry.values()) for entry in known}
 
 
 def main() -> None:
