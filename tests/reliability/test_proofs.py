@@ -1,0 +1,24 @@
+"""Every promise of docs/reliability.md, a few times; `make test-nightly` and measure.py do it in full."""
+
+from __future__ import annotations
+
+import pytest
+from proofs import NAMES, proof
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_promise_holds(name, tmp_path):
+    module = proof(name)
+    outcome = module.prove(module.QUICK, 0, tmp_path)
+    assert outcome.tried >= module.QUICK
+    assert outcome.failures == []
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_promise_holds_in_full(name, tmp_path):
+    module = proof(name)
+    outcome = module.prove(module.FULL, 1, tmp_path)
+    assert outcome.tried >= module.FULL
+    assert outcome.failures == []
