@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sagan.data.convert import fill_hidden, is_grey
+from sagan.data import convert
+from sagan.data.convert import fill_hidden, is_grey, to_channels
 from sagan.data.decode import Decoded, decode
 
 
@@ -129,3 +130,20 @@ def test_what_is_grey():
         tinted = grey.copy()
         tinted[3, 2, band] ^= 1
         assert not is_grey(tinted)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_strips_of_a_large_picture_join_without_a_seam(mode, channels, monkeypatch):
+    rgba = Image.fromarray(noise(23, 19, 4))
+    if mode == "I;16":
+        picture = Image.fromarray(noise(23, 19, 1)[..., 0].astype(np.uint16) * 257)
+        picture.info["transparency"] = int(np.asarray(picture)[20, 3])
+    else:
+        picture = rgba.convert(mode) if mode in ("LA", "RGBA") else rgba.convert("RGB").convert(mode)
+    if mode == "P":
+        picture.info["transparency"] = bytes(range(256))
+    whole, clear = to_channels(picture, channels, (9, 99, 200))
+    monkeypatch.setattr(convert, "STRIP_PIXELS", 60)
+    parts, clear_too = to_channels(picture, channels, (9, 99, 200))
+    assert parts.mode == whole.mode and np.array_equal(np.asarray(parts), np.asarray(whole)) and clear == clear_too

@@ -195,3 +195,68 @@ def test_colours():
     for wrong in ("white", "#fff", "0a10ff0", "#0a10f ", "#gggggg"):
         with pytest.raises(ValueError):
             parse_colour(wrong)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def small_png(depth: int, colour: int, row: bytes, width: int, before: bytes = b"") -> bytes:
+    """A PNG of one row of packed samples."""
+    header_chunk = chunk(b"IHDR", struct.pack(">IIBBBBB", width, 1, depth, colour, 0, 0, 0))
+    body = before + chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header_chunk + body
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "key", "levels"),
+    [
+        (16, struct.pack(">4H", 0, 1000, 1001, 65535), 1000, [0, None, 4, 255]),  # 1001 rounds to the same level
+        (8, bytes([0, 7, 8, 255]), 7, [0, None, 8, 255]),
+        (4, bytes([0x01, 0x5F]), 5, [0, 17, None, 255]),
+        (2, bytes([0b00011011]), 1, [0, None, 170, 255]),
+        (1, bytes([0b01010000]), 1, [0, None, 0, None]),
+    ],
+)
+def test_a_transparent_level_of_any_depth(depth, row, key, levels):
+    data = small_png(depth, 0, row, 4, chunk(b"tRNS", struct.pack(">H", key)))
+    found = decode(data, background=(9, 8, 7))
+    assert found.transparent
+    assert np.asarray(found.picture).tolist() == [[[9, 8, 7] if one is None else [one] * 3 for one in levels]]
+    assert np.asarray(decode(data, channels=4).picture)[0, :, 3].tolist() == [
+        0 if one is None else 255 for one in levels
+    ]
+
+
+def test_a_transparent_colour_of_16_bits_is_refused_and_not_guessed():
+    data = small_png(16, 2, struct.pack(">3H", 1, 2, 3), 1, chunk(b"tRNS", struct.pack(">3H", 1, 2, 3)))
+    assert decode(data).code == "mode"
+
+
+def test_broken_facts_about_further_frames_do_not_harm_the_first():
+    apng = encoded(Image.fromarray(noise(4, 4, 3)))
+    apng = apng[:33] + chunk(b"acTL", struct.pack(">II", 0, 0)) + apng[33:]
+    mpo = PHOTO[:2] + b"\xff\xe2\0\x10MPF\0II*\0\x08\0\0\0\xff\xff" + PHOTO[2:]
+    with strict_pillow():
+        assert pixels(apng).shape == (4, 4, 3) and pixels(mpo).shape == (64, 48, 3)
+
+
+def test_a_header_that_is_damaged_is_not_called_another_kind_of_file():
+    damaged = DRAWING[:8] + b"\0\0\0\x0djunk" + DRAWING[16:]
+    found = decode(damaged)
+    assert (found.code, found.text) == ("broken", "begins like a PNG file, but its header cannot be read")
+
+
+def test_webp_has_a_limit_of_its_own(monkeypatch):
+    monkeypatch.setattr("sagan.data.decode.MAX_WEBP_PIXELS", 63)
+    assert decode(encoded(Image.fromarray(noise(8, 8, 3)), "WEBP")).code == "too-large"
+    assert isinstance(decode(encoded(Image.fromarray(noise(8, 8, 3)))), Decoded)
+
+
+def test_too_little_memory_is_no_fault_of_the_picture(monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("sagan.data.decode.to_channels", full)
+    with pytest.raises(MemoryError):
+        decode(DRAWING)

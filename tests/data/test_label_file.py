@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
     entry = packed.rindex(b"PK\x01\x02", 0, packed.rindex(b"dataset.json"))
     packed[entry + 8] |= 1  # the flag for an encrypted entry
     (tmp_path / "x.zip").write_bytes(packed)
-    with pytest.raises(DataError, match=r"x.zip/dataset.json: cannot be taken out of the zip"):
+    with pytest.raises(DataError, match=r"x.zip/dataset.json: is encrypted"):
         opened(tmp_path / "x.zip")
     monkeypatch.setattr("sagan.data.sources.folder.MAX_BYTES", 10)
     with pytest.raises(DataError, match=r"set/dataset.json: has 0 MiB, more than 0"):

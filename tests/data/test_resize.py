@@ -130,3 +130,11 @@ def test_padding_is_clear_where_there_is_alpha():
     square = make_square(Image.fromarray(picture), 4, "pad")
     assert square[..., 3].tolist() == [[0, 255, 255, 0]] * 4
     assert np.array_equal(square[:, 1:3], picture)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_a_large_picture_with_alpha_is_resized_in_strips_without_a_seam(fit, monkeypatch):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (47, 91, 4), dtype=np.uint8))
+    whole = make_square(picture, 16, fit)
+    monkeypatch.setattr("sagan.data.resize.STRIP_PIXELS", 300)
+    assert np.array_equal(make_square(picture, 16, fit), whole)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import struct
+import tarfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -132,6 +133,11 @@ def test_encrypted_zip(tmp_path):
         opened(tmp_path / "x.zip")
 
 
+def test_a_zip_entry_without_a_name(tmp_path):
+    images = opened(zipped(tmp_path / "x.zip", {zipfile.ZipInfo("\0.png"): png(1), "1.png": png(2)}))
+    assert images.names == ("1.png",)
+
+
 def test_zip_whose_entries_share_bytes(tmp_path):
     data = bytearray(zipped(tmp_path / "x.zip", {"1.png": png(1), "2.png": png(2)}).read_bytes())
     second = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 4)
@@ -150,6 +156,186 @@ def test_damaged_zips(tmp_path):
     path.write_bytes(data[:-30])
     with pytest.raises(DataError, match="x.zip: is not a whole zip file"):
         opened(path)
+
+
+def test_a_zip_whose_directory_is_nonsense(tmp_path):
+    """What zipfile lets out of a damaged list of entries is more than BadZipFile."""
+    path = zipped(tmp_path / "x.zip", {"1.png": png(1)})
+    data = path.read_bytes()
+    start = data.index(b"PK\x01\x02")
+    for place in range(start, len(data)):
+        path.write_bytes(data[:place] + b"\xff" + data[place + 1 :])
+        try:
+            assert len(opened(path, max_bad=1)) == 1
+        except (DataError, RefusedError) as error:
+            assert error.where is not None
+
+
+@pytest.mark.parametrize(
+    ("size", "names", "error"),
+    [(2**24 + 1, ["bomb"], None), (2**20, ["in all"] * 20, "unpacks to more than 20 MiB.*archive bombs")],
+    ids=["one member", "all members"],
+)
+def test_zip_bombs_are_refused(tmp_path, size, names, error):
+    flat = bytes(size)
+    entries = {f"{number}.bmp": flat for number in range(len(names))} | {"good.png": png(1)}
+    path = zipped(tmp_path / "x.zip", entries)
+    if error:
+        with pytest.raises(RefusedError, match=error):
+            opened(path)
+    else:
+        images = opened(path, max_bad=1)
+        assert images.names == ("good.png",) and [item.reason_code for item in images.skipped] == ["bomb"]
+
+
+def test_too_many_members(tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.data.sources.archive.MAX_ENTRIES", 2)
+    entries = {f"{index}.png": png(index) for index in range(3)}
+    for path in (zipped(tmp_path / "x.zip", entries), tarred(tmp_path / "x.tar", entries)):
+        with pytest.raises(RefusedError, match="more than 2 entries"):
+            opened(path)
+
+
+def test_archives_in_archives_are_counted_and_left_alone(tmp_path):
+    inner = zipped(tmp_path / "inner.zip", {"1.png": png(1)}).read_bytes()
+    for make, path in ((zipped, tmp_path / "x.zip"), (tarred, tmp_path / "x.tar")):
+        images = opened(
+            make(path, {"inner.zip": inner, "more.tar.gz": b"x", "2.png": png(2), "zip.png": inner}), max_bad=1
+        )
+        assert images.names == ("2.png",) and any("2 of them are archives" in line for line in images.notes)
+        assert [(item.where, item.reason_code) for item in images.skipped] == [("zip.png", "not-a-picture")]
+        with pytest.raises(DataError, match="holds no picture.*It holds 1 archives: unpack it once"):
+            opened(make(path, {"inner.zip": inner}))
+
+
+# ---- tars
+
+
+KINDS = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
+
+
+def tarred(path: Path, entries: dict, format: int = tarfile.GNU_FORMAT) -> Path:
+    """entries: name, or a TarInfo, -> bytes."""
+    kind = next(kind for suffix, kind in KINDS.items() if path.name.endswith(suffix))
+    with tarfile.open(path, kind, format=format) as archive:
+        for name, data in entries.items():
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def special(name: str, kind: bytes) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, "good.png"
+    return info
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_tar_equals_folder(tmp_path, suffix, format):
+    names = [*NAMES, "b/" + "long" * 20 + "/" + "y" * 90 + ".png"] + (["b/" + "é" * 120 + ".png"] if format else [])
+    root = write(tmp_path / "set", names)
+    packed = tarred(tmp_path / f"set{suffix}", {f"./{name}": (root / name).read_bytes() for name in names}, format)
+    folder, archive = opened(root), opened(packed, cache_mib=0)
+    assert archive.name == "set" and archive.classes == ("a", "b") and archive.fingerprint == folder.fingerprint
+    everything = list(range(len(names)))[::-1]
+    assert np.array_equal(archive.pictures(everything), folder.pictures(everything))
+    archive.close()
+    assert np.array_equal(archive.pictures(everything), folder.pictures(everything)), "opened again when need be"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["set", f"set{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tgz"])
+def test_a_tar_with_a_label_file_inside(tmp_path, suffix):
+    labels = json.dumps({"labels": [["1.png", 1], ["2.png", 0]], "classes": ["cat", "dog"]}).encode()
+    images = opened(tarred(tmp_path / f"x{suffix}", {"1.png": png(1), "dataset.json": labels, "2.png": png(2)}))
+    assert images.classes == ("cat", "dog") and images.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tgz"])
+def test_tar_with_unsafe_names_links_devices_and_twins(tmp_path, suffix):
+    entries = {
+        "../out.png": png(1), "/abs.png": png(2), "C:/drive.png": png(3), "good.png": png(4), "a/" * 70 + "deep.png": png(5),
+        special("soft.png", tarfile.SYMTYPE): b"", special("hard.png", tarfile.LNKTYPE): b"",
+        special("pipe.png", tarfile.FIFOTYPE): b"", special("device.png", tarfile.CHRTYPE): b"",
+        tarfile.TarInfo("good.png"): png(6), special("holes.png", tarfile.GNUTYPE_SPARSE): bytes(512),
+        "._good.png": b"junk", "readme.txt": b"text",
+    }  # fmt: skip
+    images = opened(tarred(tmp_path / f"x{suffix}", entries), max_bad=1)
+    assert images.names == ("good.png",) and np.array_equal(images.pictures([0])[0], picture(4))
+    codes = sorted(item.reason_code for item in images.skipped)
+    assert codes == ["duplicate-name"] + ["not-a-file"] * 4 + ["sparse"] + ["unsafe-name"] * 4
+    assert [entry.name for entry in tmp_path.iterdir()] == [f"x{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tgz", ".tar.bz2", ".tar.xz"])
+def test_cut_and_damaged_tars(tmp_path, suffix):
+    path = tarred(tmp_path / f"x{suffix}", {f"{index}.png": png(index) for index in range(5)})
+    data = path.read_bytes()
+    for cut in range(1, len(data) - (10240 if suffix == ".tar" else 0), 97):
+        path.write_bytes(data[:cut])
+        with pytest.raises(DataError, match="is not a whole tar file.*Copy or download it again"):
+            opened(path)
+    path.write_bytes(data[: len(data) // 2] + b"\xaa" * 40 + data[len(data) // 2 + 40 :])
+    if suffix == ".tar":  # 40 bytes of one picture, or of its header
+        try:
+            assert len(opened(path, max_bad=1).skipped) <= 1
+        except DataError as error:
+            assert "checksum" in str(error)
+    else:
+        with pytest.raises(DataError, match="is not a whole tar file"):
+            opened(path)
+
+
+def test_a_tar_that_changes_under_us(tmp_path):
+    path = tarred(tmp_path / "x.tar", {f"{index}.png": png(index) for index in range(5)})
+    images = opened(path, cache_mib=0)
+    os.truncate(path, 3000)
+    with pytest.raises(DataError, match=r"x.tar/4.png: changed since the set was opened.*no longer whole"):
+        images.pictures([4])
+    images.close()
+    path.unlink()
+    with pytest.raises(DataError, match=r"x.tar/0.png: changed since the set was opened.*cannot be read"):
+        images.pictures([0])
+
+
+@pytest.mark.parametrize("suffix", [".tgz", ".tar.bz2", ".tar.xz"])
+def test_packed_tar_bombs_are_refused(tmp_path, suffix):
+    path = tarred(tmp_path / f"x{suffix}", {"a.bin": bytes(40 * 2**20), "1.png": png(1)})
+    with pytest.raises(RefusedError, match="unpacks to more than .*archive bombs"):
+        opened(path)
+
+
+def test_a_packed_tar_that_memory_would_not_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr("sagan.data.sources.tar.MAX_HELD", 300)
+    entries = {f"{index}.png": png(index) for index in range(3)}
+    assert len(opened(tarred(tmp_path / "x.tar", entries))) == 3, "a plain tar is not held"
+    with pytest.raises(ResourceError, match="has to be held in memory.*gunzip"):
+        opened(tarred(tmp_path / "x.tgz", entries))
+
+
+@pytest.mark.parametrize(
+    "records", [b"nonsense", b"0 path=a\n", b"99 path=a\n", b"12 path", b"7 patha\n", b" path=a\n"]
+)
+def test_a_tar_with_records_that_cannot_be_read(tmp_path, records):
+    path = tarred(tmp_path / "x.tar", {special("extension", tarfile.XHDTYPE): records, "1.png": png(1)})
+    with pytest.raises(DataError, match="records that cannot be read"):
+        opened(path)
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (b"not a tar" * 200, "wrong checksum|a number that is none"),
+        (b"", "ends too early"),
+        (b"\x1f\x8bnonsense", "not a whole tar"),
+    ],
+)
+def test_what_is_no_tar(tmp_path, payload, text):
+    (tmp_path / "x.tar").write_bytes(payload)
+    with pytest.raises(DataError, match=text):
+        opened(tmp_path / "x.tar")
 
 
 # ---- Parquet
@@ -272,6 +458,8 @@ def test_npz_with_labels_and_gray(tmp_path):
         ({"images": np.zeros((1, 4, 4), np.int64)}, "type int64"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": [1]}, "one label a picture"),
         ({"faces": np.zeros((2, 4, 4), np.uint8)}, "its arrays are faces"),
+        ({"images": np.zeros((2, 0, 4), np.uint8)}, "no pixels"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([2**64 - 1, 0], np.uint64)}, "whole numbers"),
         ({"images": np.array([None])}, "Python objects"),
     ],
 )
@@ -279,6 +467,20 @@ def test_arrays_that_cannot_be_read(tmp_path, arrays, text):
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(DataError, match=text):
         opened(tmp_path / "x.npz")
+
+
+def test_an_npz_bomb_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((17, 2**10, 2**10), np.uint8))
+    with pytest.raises(RefusedError, match="archive bombs"):
+        opened(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("head", ["-" * 9000 + "1", "(" * 4000, "'", "{'descr': '|u1'}", "{'shape': (3L,)}"])
+def test_an_array_with_a_header_that_is_no_header(tmp_path, head):
+    head += "\n"
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + bytes(96))
+    with pytest.raises(DataError, match="cannot be read as NumPy arrays"):
+        opened(tmp_path / "x.npy")
 
 
 def test_an_array_that_promises_more_than_it_holds(tmp_path):

@@ -7,24 +7,22 @@ difference.
 
 from __future__ import annotations
 
-import itertools
-import signal
-import threading
-import warnings
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from numpy.typing import NDArray
 
 from sagan.data.image_set import ImageSet
 from sagan.data.order import BalancedOrder, Order, PlainOrder
+from sagan.data.workers import WorkerLost, Workers
 from sagan.errors import ConfigError, DataError, ResourceError
 from sagan.randomness import Stream, uniform
 
-RESTARTS = 3  # a worker that the system killed is replaced this often in a row
+RESTARTS = 3  # workers that were lost are replaced this often in a row
+LOSSES = 2  # workers lost at one picture before it is taken for the cause
 
 
 class Batch(NamedTuple):
@@ -63,12 +61,18 @@ class Batches:
         self.workers = 0 if images.in_memory else workers
         self._order: Order = BalancedOrder(images.labels, seed) if balance else PlainOrder(len(images), seed)
         self._position = position
-        self._arriving: Iterator[torch.Tensor | DataError] | None = None
+        self._ahead: Workers | None = None
+        self._losses: Counter[int] = Counter()  # picture -> processes lost at it
 
     @property
     def position(self) -> int:
         """Pictures handed out so far; what workers fetched ahead does not count."""
         return self._position
+
+    def seek(self, position: int) -> None:
+        """Go on from another position, as a run that goes back does."""
+        self.close()
+        self._position = position
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -76,7 +80,7 @@ class Batches:
     def __next__(self) -> Batch:
         positions = np.arange(self._position, self._position + self.batch_size)
         ids = self._order.at(positions)
-        squares = self._from_workers() if self.workers else torch.from_numpy(self.images.pictures(ids))
+        squares = self._from_workers(ids) if self.workers else torch.from_numpy(self.images.pictures(ids))
         if self.mirror:
             flipped = uniform(self.seed, Stream.MIRROR, positions, 1)[:, 0] < 0.5
             chosen = torch.from_numpy(np.flatnonzero(flipped))
@@ -87,7 +91,9 @@ class Batches:
 
     def close(self) -> None:
         """End the workers."""
-        self._arriving = None
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
 
     def __enter__(self) -> Batches:
         return self
@@ -95,85 +101,38 @@ class Batches:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _from_workers(self) -> torch.Tensor:
-        """(B, R, R, C) uint8 from the workers, which are replaced at this very position when one of them dies."""
+    def _from_workers(self, ids: NDArray[np.int64]) -> torch.Tensor:
+        """(B, R, R, C) uint8 from the workers, which are replaced at this very position when one of them is lost."""
+        how = ""
         for _ in range(RESTARTS + 1):
-            if self._arriving is None:
-                self._arriving = self._start_workers()
             try:
-                arrived = next(self._arriving)
-            except RuntimeError:  # DataLoader's word for a worker that was killed
+                if self._ahead is None:
+                    self._ahead = Workers(self.images, self.workers, self._order, self.batch_size, self._position)
+                squares = next(self._ahead)
+            except WorkerLost as loss:
                 self.close()
+                how = loss.how
+                self._suspect(loss)
                 continue
-            if isinstance(arrived, DataError):
+            except BaseException:
                 self.close()
-                raise arrived
-            return arrived
+                raise
+            for picture in ids.tolist():  # they can be read after all
+                self._losses.pop(picture, None)
+            return torch.from_numpy(squares)
         raise ResourceError(
-            f"the decoding workers died {RESTARTS + 1} times at picture {self._position:,}",
+            f"a decoding process {how}, {RESTARTS + 1} times in a row at picture {self._position:,}",
             remedy="Memory may be short: use fewer --workers, or 0. `sagan data check` finds pictures that do harm.",
         )
 
-    def _start_workers(self) -> Iterator[torch.Tensor | DataError]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # more workers than cores is the caller's choice
-            loader = DataLoader(
-                _Reader(self.images, self._order, self.batch_size),
-                batch_size=None,
-                sampler=_Starts(self._position, self.batch_size),
-                num_workers=self.workers,
-                collate_fn=_as_it_is,
-                worker_init_fn=_leave_interrupts_to_the_parent,
-                generator=torch.Generator().manual_seed(0),  # else the loader draws from the global one
+    def _suspect(self, loss: WorkerLost) -> None:
+        """Raise DataError when a process was lost at this picture before: another try would end the same way."""
+        if loss.picture is None:
+            return
+        self._losses[loss.picture] += 1
+        if self._losses[loss.picture] >= LOSSES:
+            raise DataError(
+                f"the process that decodes it {loss.how}, {LOSSES} times at this picture",
+                where=self.images.where(loss.picture),
+                remedy="Take the picture out of the set. If memory is short or the disk hangs, use fewer --workers.",
             )
-            with _own_child_signal():
-                return iter(loader)
-
-
-class _Starts:
-    """First position of each batch, endlessly."""
-
-    def __init__(self, position: int, step: int) -> None:
-        self.position = position
-        self.step = step
-
-    def __iter__(self) -> Iterator[int]:
-        return itertools.count(self.position, self.step)
-
-
-class _Reader(Dataset[torch.Tensor | DataError]):
-    """What a worker does: first position of a batch -> its pictures (B, R, R, C), or the error to raise."""
-
-    def __init__(self, images: ImageSet, order: Order, batch_size: int) -> None:
-        self.images = images
-        self.order = order
-        self.batch_size = batch_size
-
-    def __getitem__(self, start: int) -> torch.Tensor | DataError:
-        self.images.threads = 1  # this copy of the set belongs to one of several processes
-        try:
-            return torch.from_numpy(self.images.pictures(self.order.at(np.arange(start, start + self.batch_size))))
-        except DataError as error:
-            return error
-
-
-@contextmanager
-def _own_child_signal() -> Iterator[None]:
-    """Keep the loader from installing its handler for dead children: that one raises wherever the main thread happens
-    to be, in the middle of an update too. A dead worker is noticed here instead, when its batch does not come."""
-    mine = hasattr(signal, "SIGCHLD") and threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGCHLD) if mine else None
-    try:
-        yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGCHLD, before)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _leave_interrupts_to_the_parent(_worker: int) -> None:
-    """Ctrl-C reaches the whole process group; the parent finishes its step and ends the workers itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

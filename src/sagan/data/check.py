@@ -14,7 +14,8 @@ from sagan.data.config import DataConfig
 from sagan.data.faults import Skipped
 from sagan.data.images import EMBLEMS, ImageSet, open_images, recipe_of, set_name
 from sagan.data.labels import drop_empty, used_labels
-from sagan.data.policy import enforce, refuse_balance, remarks
+from sagan.data.policy import action_of, enforce, refuse_balance, remarks
+from sagan.data.report import Action
 from sagan.data.scan import Prepared, Progress, Recipe, Scan, read_pictures, scan
 from sagan.data.sources import Source, open_source
 from sagan.errors import ConfigError, DataError
@@ -31,7 +32,8 @@ class Check:
     classes; an empty class is listed with 0.  sizes: (width, height) -> count.  modes: mode -> count.
     transparent: usable pictures with a pixel that is not opaque.  grey: those without any colour.
     duplicates: groups of names whose bytes are equal.  across_classes: those of them that lie in more than one class.
-    bad: what was left out, with reasons.  notes: what a person should know.  preset: the one that fits.
+    bad: what was left out, with reasons.  action: what training would do about each of them.
+    notes: what a person should know.  preset: the one that fits.
     usable: whether training would start.  verdict: one line.  preview: (k, R, R, C) uint8 with one name and class each.
     """
 
@@ -46,6 +48,7 @@ class Check:
     duplicates: list[tuple[str, ...]]
     across_classes: list[tuple[str, ...]]
     bad: list[Skipped]
+    action: Action
     notes: list[str]
     preset: str
     usable: bool
@@ -136,6 +139,7 @@ def _check_source(
         duplicates=duplicates,
         across_classes=across,
         bad=found.skipped,
+        action=action_of(config, source),
         notes=notes,
         preset=suggest_preset(found.sizes, accelerator),
         usable=not problem,
@@ -194,6 +198,7 @@ def _check_emblems(images: ImageSet, accelerator: bool) -> Check:
         duplicates=[],
         across_classes=[],
         bad=[],
+        action="skip",
         notes=["The built-in set: rendered by the package."],
         preset=suggest_preset(images.facts.sizes, accelerator) if accelerator else "demo",
         usable=True,

@@ -15,7 +15,9 @@ class DataConfig(Record):
     """Where the pictures come from and how they are made square."""
 
     data: str = option(
-        "emblems", "A folder, zip, Parquet, npz or npy file of pictures; or emblems, the built-in set.", resume="free"
+        "emblems",
+        "A folder, zip, tar, Parquet, npz or npy file of pictures; or emblems, the built-in set.",
+        resume="free",
     )
     fit: Literal["crop", "pad", "stretch"] = option(
         "crop", "How a picture becomes square: centre crop, padding with its edge colour, or stretching."
@@ -26,8 +28,14 @@ class DataConfig(Record):
     )
     balance: bool = option(False, "Show every class equally often; rare ones repeat.")
     background: str = option("#ffffff", "Colour behind transparent pictures, as #rrggbb.")
-    on_bad: Literal["skip", "stop"] = option("skip", "What to do about a picture that cannot be read.")
-    max_bad: float = option(0.01, "Stop when more than this share of the pictures cannot be read.", ge=0, le=1)
+    on_bad: Literal["skip", "stop", "quarantine"] = option(
+        "skip",
+        "A picture that cannot be read: skip leaves it out, stop ends, quarantine moves it to a folder beside the set.",
+        resume="free",
+    )
+    max_bad: float = option(
+        0.01, "Stop when more than this share of the pictures cannot be read.", resume="free", ge=0, le=1
+    )
     workers: int = option(
         0, "Processes that decode pictures for sets too large for memory.", resume="free", ge=0, le=64
     )

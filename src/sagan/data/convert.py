@@ -16,6 +16,7 @@ from sagan.data.faults import Unreadable
 
 MODES: dict[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
 MAX_PROFILE_BYTES = 4 * 2**20
+STRIP_PIXELS = 500_000  # larger pictures are converted in strips, lest several copies of them lie in memory
 
 
 def to_channels(image: Image.Image, channels: int, background: Colour) -> tuple[Image.Image, bool]:
@@ -25,20 +26,37 @@ def to_channels(image: Image.Image, channels: int, background: Colour) -> tuple[
     4 channels keep the alpha, 255 for pictures that have none; otherwise transparent pixels are laid on `background`.
     Raises Unreadable for a colour space that has no such form.
     """
+    if image.mode == "CMYK":
+        image = _cmyk_to_rgb(image)
+    if image.mode == MODES[channels] and "transparency" not in image.info:
+        return image, channels == 4 and is_transparent(image)
+    if image.width * image.height <= STRIP_PIXELS:
+        return _converted(image, channels, background)
+    whole, transparent = Image.new(MODES[channels], image.size), False
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        part, clear = _converted(strip, channels, background)
+        whole.paste(part, (0, top))
+        transparent |= clear
+    return whole, transparent
+
+
+def _converted(image: Image.Image, channels: int, background: Colour) -> tuple[Image.Image, bool]:
     transparent = False
     if image.mode.startswith("I"):
-        flat = Image.fromarray(deep_to_bytes(np.asarray(image)))
+        flat = _deep_grey(image)
+        if flat.mode == "LA":
+            transparent = is_transparent(flat)
+            flat = _laid_on(flat.convert("RGBA"), channels, background)
     elif image.mode == "F":
         raise Unreadable("mode", "has floating-point pixels")
     elif image.mode in ("LAB", "HSV"):
         raise Unreadable("mode", f"has the colour space {image.mode}")
-    elif image.mode == "CMYK":
-        flat = _cmyk_to_rgb(image)
     elif image.has_transparency_data:
         flat = image.convert("RGBA")
         transparent = is_transparent(flat)
-        if channels != 4:
-            flat = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), flat)
+        flat = _laid_on(flat, channels, background)
     else:
         flat = image
     if flat.mode not in ("1", "L", "RGB", "RGBA"):
@@ -46,8 +64,15 @@ def to_channels(image: Image.Image, channels: int, background: Colour) -> tuple[
     return flat.convert(MODES[channels]), transparent
 
 
+def _laid_on(picture: Image.Image, channels: int, background: Colour) -> Image.Image:
+    """RGBA as it is where the alpha is kept, else on the background."""
+    if channels == 4:
+        return picture
+    return Image.alpha_composite(Image.new("RGBA", picture.size, (*background, 255)), picture)
+
+
 def is_transparent(picture: Image.Image) -> bool:
-    """Whether any pixel of an RGBA picture is less than opaque."""
+    """Whether any pixel of a picture with alpha is less than opaque."""
     return int(np.asarray(picture.getchannel("A")).min()) < 255
 
 
@@ -66,7 +91,17 @@ def fill_hidden(pixels: NDArray[np.uint8], colour: Colour) -> NDArray[np.uint8]:
 
 def deep_to_bytes(values: NDArray[np.integer]) -> NDArray[np.uint8]:
     """16-bit samples in 0..65535 -> the nearest of 256 levels: 65535 / 255 = 257 exactly."""
-    return ((values.astype(np.int64).clip(0, 65535) + 128) // 257).astype(np.uint8)
+    return ((values.clip(0, 65535).astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _deep_grey(image: Image.Image) -> Image.Image:
+    """16-bit grey -> L; or LA where the file names one level as transparent: it alone, not those that round to it."""
+    values = np.asarray(image)
+    grey = Image.fromarray(deep_to_bytes(values))
+    key = image.info.get("transparency")
+    if not isinstance(key, int):
+        return grey
+    return Image.merge("LA", (grey, Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))))
 
 
 def _cmyk_to_rgb(image: Image.Image) -> Image.Image:

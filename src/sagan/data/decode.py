@@ -12,19 +12,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from sagan.data.colour import Colour
 from sagan.data.convert import to_channels
 from sagan.data.faults import Fault, Unreadable
+from sagan.data.pieces import is_cut, without_bombs
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a closed list: each further decoder is a further way in
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 64_000_000
+MAX_WEBP_PIXELS = 32_000_000  # its decoder holds the picture four times
 MAX_ASPECT = 32  # a strip thinner than this leaves no picture in a square
 DRAFT_MARGIN = 4  # JPEG may be decoded at reduced size while this many times the target remains (see `decode`)
 
+LEVEL_STEPS = {"L;2": 85, "L;4": 17}  # grey of 2 or 4 bits -> the distance of its levels in 8 bits
 ORIENTATION = 0x0112  # the EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,6 +38,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+STARTS = {b"RIFF": "WebP", b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
+HARMLESS = r"(Possibly )?[Cc]orrupt EXIF|Metadata Warning|Truncated File Read|Invalid APNG|.*malformed MPO file"
 SIDEWAYS = tuple(TURNS[tag] for tag in (5, 6, 7, 8))
 
 
@@ -59,7 +64,7 @@ def strict_pillow() -> Iterator[None]:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("error", module=r"PIL\.")
-        warnings.filterwarnings("ignore", message=r"(Possibly )?[Cc]orrupt EXIF|Metadata Warning|Truncated File Read")
+        warnings.filterwarnings("ignore", message=HARMLESS)
         yield
 
 
@@ -81,24 +86,27 @@ def decode(
     if not data:
         return Fault("empty", "has 0 bytes")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(without_bombs(data)), formats=FORMATS) as image:
             _check_header(image)
+            _settle_key(image)
             size, mode = image.size, _file_mode(image)
             if at_least is not None:
                 image.draft(None, _draft_size(size, at_least))
             image.load()
             turn = _turn(image)
             picture, transparent = to_channels(image, channels, background)
+        if turn is not None:
+            picture = picture.transpose(turn)
     except Unreadable as error:
         return error.fault
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return Fault("too-large", f"has more than {MAX_PIXELS / 1e6:.0f} million pixels")
+    except MemoryError:  # says nothing about the picture: with other programs closed it may be read
+        raise
     except UnidentifiedImageError:
-        return Fault("not-a-picture", _what_it_looks_like(data))
+        return _not_identified(data)
     except Exception as error:  # decoders let out anything (ValueError, struct.error, ...): the reason is kept
-        return _fault_of(error)
-    if turn is not None:
-        picture = picture.transpose(turn)
+        return _fault_of(error, data)
     return Decoded(picture, upright(size, turn), mode, transparent)
 
 
@@ -110,10 +118,23 @@ def upright(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, i
 def _check_header(image: Image.Image) -> None:
     """Refuse by the header alone, before any pixel is decoded."""
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise Unreadable("too-large", f"is {width}x{height}, more than {MAX_PIXELS / 1e6:.0f} million pixels")
+    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+    if width * height > most:
+        raise Unreadable("too-large", f"is {width}x{height}, more than {most / 1e6:.0f} million pixels")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise Unreadable("too-thin", f"is {width}x{height}, longer than {MAX_ASPECT} times its width")
+
+
+def _settle_key(image: ImageFile.ImageFile) -> None:
+    """A PNG names its transparent colour in the file's own levels; Pillow scales the pixels, but not that name."""
+    key, levels = image.info.get("transparency"), image.tile[0].args if image.tile else None
+    if key is None:
+        return
+    if levels == "RGB;16B":  # Pillow keeps 8 of the 16 bits, so that colours that differ may look alike
+        raise Unreadable("mode", "has a transparent colour among 16-bit colours")
+    if levels in LEVEL_STEPS:
+        count = 255 // LEVEL_STEPS[levels] + 1
+        image.info["transparency"] = key % count * LEVEL_STEPS[levels]
 
 
 def _draft_size(size: tuple[int, int], at_least: int) -> tuple[int, int]:
@@ -141,6 +162,16 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
+def _not_identified(data: bytes) -> Fault:
+    """Of bytes that no decoder takes for its own."""
+    if is_cut(data):
+        return Fault("truncated", "ends too early")
+    for start, kind in STARTS.items():
+        if data.startswith(start):
+            return Fault("broken", f"begins like a {kind} file, but its header cannot be read")
+    return Fault("not-a-picture", _what_it_looks_like(data))
+
+
 def _what_it_looks_like(data: bytes) -> str:
     start = data[:256].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<svg")):
@@ -152,8 +183,8 @@ def _what_it_looks_like(data: bytes) -> str:
     return "holds no JPEG, PNG, WebP, BMP or GIF picture"
 
 
-def _fault_of(error: Exception) -> Fault:
+def _fault_of(error: Exception, data: bytes) -> Fault:
     text = " ".join(str(error).split()) or type(error).__name__
-    if "truncated" in text.lower() or isinstance(error, EOFError):
+    if "truncated" in text.lower() or isinstance(error, EOFError) or is_cut(data):
         return Fault("truncated", "ends too early")
     return Fault("broken", f"cannot be decoded ({text[:80]})")

@@ -10,6 +10,7 @@ REMEDIES = {
     "truncated": "Copy or download it again: its end is missing.",
     "broken": "Copy or download it again, or delete it.",
     "too-large": "Save a smaller version of it.",
+    "too-costly": "Open it in a picture editor and save it again.",
     "too-thin": "Crop it by hand, or delete it.",
     "mode": "Save it again as an RGB picture.",
     "unreadable": "Check that the file still exists and that you may read it.",
@@ -18,6 +19,8 @@ REMEDIES = {
     "compression": "Make the archive again with ordinary (deflate) compression.",
     "unsafe-name": "Make the archive again with plain relative names.",
     "duplicate-name": "Make the archive again with one entry a name.",
+    "bomb": "Leave it out of the archive: no picture unpacks to so much.",
+    "sparse": "Make the archive again without holes (tar without --sparse).",
     "no-bytes": "Make the Parquet file again with the pictures' bytes inside.",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,8 @@ class ImageSet:
     channels: 1 grey, 3 RGB, 4 RGB with alpha.
     classes: names, () when the set is used without labels.  labels: (n,) int64, zeros then.
     fingerprint: SHA-256 (hex) of the pictures' names, bytes and classes; the same wherever the set lies and however it
-    is packed.  skipped: what was left out, with reasons.  names: one a picture.  notes: what a person should know.
+    is packed.  skipped: what was left out, with reasons.  moved: those of them that are in quarantine now, name -> name
+    there.  names: one a picture.  notes: what a person should know.
     digests: (n, 32) uint8, SHA-256 of each picture's bytes.
     """
 
@@ -43,6 +45,7 @@ class ImageSet:
     fingerprint: str
     digests: NDArray[np.uint8]
     skipped: list[Skipped] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     notes: list[str] = field(default_factory=list)
     threads: int = 2
@@ -58,6 +61,10 @@ class ImageSet:
     def in_memory(self) -> bool:
         """Whether the decoded pictures are all held in memory."""
         return self._pixels is not None
+
+    def where(self, index: int) -> Path | str:
+        """The place of one picture, for messages."""
+        return self.names[index] if self._source is None else self._source.path / self.names[index]
 
     def class_counts(self) -> tuple[int, ...]:
         """How many pictures each class has, in the order of `classes`, each at least 1; () without classes."""
@@ -85,7 +92,7 @@ class ImageSet:
             if fault is not None:
                 raise DataError(
                     f"changed since the set was opened: now it {fault.text}",
-                    where=self._source.path / self.names[index],
+                    where=self.where(index),
                     remedy="Put the picture back; or, if the change is meant, start a new run.",
                 )
         return squares

@@ -16,7 +16,7 @@ from sagan.data.convert import to_channels
 from sagan.data.image_set import Facts, ImageSet
 from sagan.data.labels import drop_empty, used_labels
 from sagan.data.layout import Listing
-from sagan.data.policy import enforce, refuse_balance, remarks
+from sagan.data.policy import enforce, quarantine, refuse_balance, remarks
 from sagan.data.scan import Progress, Recipe, Scan, scan
 from sagan.data.sources import open_source
 from sagan.errors import ConfigError, ResourceError
@@ -38,13 +38,14 @@ def open_images(
     threads: int = 2,
     progress: Progress | None = None,
 ) -> ImageSet:
-    """Open the set that `config.data` names: a folder, zip, Parquet, npz or npy file, or `emblems`.
+    """Open the set that `config.data` names: a folder, zip, tar, Parquet, npz or npy file, or `emblems`.
 
     resolution: side of the squares in pixels.  channels: 1 grey, 3 RGB, 4 RGB with alpha.
     note: called with one line for each thing a person should know.
     threads: for decoding.  progress: called as progress(done, total) while the pictures are decoded.
     Every picture is decoded once here; the squares stay in memory while they fit into `config.cache_mib`. Emblems have
     no transparency: with 4 channels their alpha is 255 everywhere; with 1 they are grey.
+    With `config.on_bad` quarantine the others are moved away, once it is certain that the set is usable.
     Raises DataError when there is no usable set, by the rules of `config.on_bad` and `config.max_bad`; ConfigError for
     `config.balance` without classes and for another number of channels.
     """
@@ -68,13 +69,14 @@ def open_images(
         )
     except MemoryError:
         raise ResourceError(
-            f"{len(wanted):,} pictures of {resolution} px do not fit into memory",
+            f"memory ran out while {len(wanted):,} pictures were made {resolution} px large",
             where=source.path,
-            remedy="Lower --cache-mib: sets above it are decoded on demand.",
+            remedy="Close other programs, or lower --cache-mib: sets above it are decoded on demand.",
         ) from None
     found.skipped[:0] = listing.refused
     enforce(config, found, where=source.path)
     classes, labels = drop_empty(listing, classes, found.kept, notes, where=source.path)
+    moved, told = quarantine(config, source, found)
     images = ImageSet(
         name=set_name(source.path),
         resolution=resolution,
@@ -85,8 +87,9 @@ def open_images(
         fingerprint=fingerprint(listing, found),
         digests=found.digests,
         skipped=found.skipped,
+        moved=moved,
         facts=Facts(found.sizes, found.modes),
-        notes=[*listing.notes, *notes, *remarks(found, resolution)],
+        notes=[*listing.notes, *notes, *remarks(found, resolution), *told],
         threads=threads,
         _pixels=found.pixels,
         _source=None if fits else source,
@@ -116,7 +119,7 @@ def recipe_of(config: DataConfig, resolution: int, channels: int = 3) -> Recipe:
 def set_name(path: Path) -> str:
     """'photos' for /data/photos, /data/photos.zip and so on: the set's part of a run's name."""
     path = path.expanduser().resolve()
-    return (path.name if path.is_dir() else path.stem) or "pictures"
+    return (path.name if path.is_dir() else path.stem.removesuffix(".tar")) or "pictures"
 
 
 def fingerprint(listing: Listing, found: Scan) -> str:

@@ -6,7 +6,11 @@ import math
 from pathlib import Path
 
 from sagan.data.config import DataConfig
+from sagan.data.quarantine import move_away
+from sagan.data.report import Action
 from sagan.data.scan import Scan
+from sagan.data.sources import Source
+from sagan.data.sources.folder import FolderSource
 from sagan.errors import ConfigError, DataError
 
 SHOWN = 3  # bad pictures named in an error
@@ -42,12 +46,28 @@ def enforce(config: DataConfig, found: Scan, *, where: Path) -> None:
     share = bad / (bad + good)
     if share > config.max_bad:
         remedies = " ".join(dict.fromkeys(item.remedy for item in found.skipped[:SHOWN]))
+        remedies += " `sagan data check --report FILE` lists all." if bad > SHOWN else ""
         raise DataError(
             f"{bad:,} of {bad + good:,} pictures ({share:.1%}) cannot be used, more than max_bad "
             f"{config.max_bad:.1%}: {listed}",
             where=where,
             remedy=f"{remedies} Or allow more with --max-bad {math.ceil(share * 100) / 100:g}.",
         )
+
+
+def quarantine(config: DataConfig, source: Source, found: Scan) -> tuple[dict[str, str], list[str]]:
+    """Move away what the scan of a usable set found bad, where the policy says so. -> (name -> name there, notes)."""
+    if config.on_bad != "quarantine" or not found.skipped:
+        return {}, []
+    if action_of(config, source) == "skip":
+        return {}, ["Only files of a folder can be moved to quarantine: inside a file the pictures are left out."]
+    return move_away(source.path, found.skipped)
+
+
+def action_of(config: DataConfig, source: Source) -> Action:
+    """What training would do about a bad picture of this source."""
+    movable = isinstance(source, FolderSource)
+    return "skip" if config.on_bad == "quarantine" and not movable else config.on_bad
 
 
 def remarks(found: Scan, resolution: int) -> list[str]:

@@ -32,7 +32,7 @@ def assemble(
     The record is filled in once, from all that was said, so that the order of preset, file and words cannot leave sizes
     of another resolution behind. Raises ConfigError, and CheckpointMissing when there is nothing at `resume`.
     """
-    if resume not in ("auto", "off") and not Path(resume).exists():
+    if resume not in ("auto", "off") and not _is_there(Path(resume)):
         what = "there is no run and no checkpoint here"
         raise CheckpointMissing(what, where=resume, remedy="Resume takes auto, off, a run or a checkpoint inside one.")
     from_file = read_toml(file) if file is not None else {}
@@ -43,7 +43,7 @@ def assemble(
     fresh = build({**chosen, **from_file, **words, "preset": name}, origin=origin)
 
     folder = run_folder(fresh) if resume == "auto" else None if resume == "off" else run_of(Path(resume))
-    if folder is None or not (folder / "run.toml").is_file():
+    if folder is None or not _is_there(folder / "run.toml"):
         return fresh
     said = {**(chosen if preset or from_file.get("preset") else {}), **from_file, **words}
     said |= {"preset": name} if preset or from_file.get("preset") else {}
@@ -55,9 +55,25 @@ def run_folder(config: RunConfig) -> Path:
     """Where the run is written: `out`, else runs/<data>-<preset>."""
     if config.output.out:
         return Path(config.output.out)
-    data = Path(config.data.data).expanduser().resolve()
-    name = (data.name if data.is_dir() else data.stem) or "pictures"
-    return Path("runs") / f"{BUILT_IN if config.data.data == BUILT_IN else name}-{config.preset or 'custom'}"
+    name = BUILT_IN if config.data.data == BUILT_IN else _name_of(config.data.data)
+    return Path("runs") / f"{name}-{config.preset or 'custom'}"
+
+
+def _name_of(data: str) -> str:
+    """The last part of the pictures' path; 'pictures' where there is none, or where no system has such a path."""
+    try:
+        path = Path(data).expanduser().resolve()
+        return (path.name if path.is_dir() else path.stem.removesuffix(".tar")) or "pictures"
+    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user: opening the pictures says so
+        return "pictures"
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is something; a path that no system has, or that may not be looked at, is not there."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def run_of(path: Path) -> Path:

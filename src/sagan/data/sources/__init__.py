@@ -9,21 +9,27 @@ import zipfile
 from pathlib import Path
 
 from sagan.data.decode import SUFFIXES
-from sagan.data.sources.archive import ZipSource
+from sagan.data.sources import tar
 from sagan.data.sources.arrays import ArraySource
 from sagan.data.sources.base import Source
 from sagan.data.sources.folder import FolderSource, walk
 from sagan.data.sources.parquet import ParquetSource, training_shards
+from sagan.data.sources.zip import ZipSource
 from sagan.errors import DataError
 
-KINDS = "a folder of pictures, or a .zip, .parquet, .npz or .npy file"
+KINDS = "a folder of pictures, or a .zip, .tar (also .tar.gz), .parquet, .npz or .npy file"
+
+FILES = (".zip", ".npz", ".npy", *tar.SUFFIXES)
 
 __all__ = ["KINDS", "Source", "open_source"]
 
 
 def open_source(path: Path) -> Source:
     """List the pictures at `path` without decoding any. Raises DataError where there is nothing that can be read."""
-    path = path.expanduser()
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise DataError("is in the home of a user who is not known", where=path, remedy="Check the path.") from None
     _must_exist(path)
     if path.is_dir():
         return _open_folder(path)
@@ -34,6 +40,8 @@ def open_source(path: Path) -> Source:
         return ArraySource(path)
     if suffix in (".parquet", ".pq"):
         return ParquetSource(path, [path])
+    if path.name.lower().endswith(tar.SUFFIXES):
+        return tar.TarSource(path)
     if suffix == ".zip" or (suffix not in SUFFIXES and zipfile.is_zipfile(path)):
         return ZipSource(path)
     if suffix in SUFFIXES:
@@ -54,7 +62,7 @@ def _open_folder(path: Path) -> Source:
         source.listing.notes.extend(notes)
         return source
     if not found.pictures and not found.refused:
-        inside = next((name for name in found.others if name.lower().endswith((".zip", ".npz", ".npy"))), None)
+        inside = next((name for name in found.others if name.lower().endswith(FILES)), None)
         remedy = f"Name the file itself: {path / inside}." if inside else f"Give {KINDS}."
         raise DataError(f"holds no picture ({', '.join(sorted(SUFFIXES))})", where=path, remedy=remedy)
     return FolderSource(path, found)

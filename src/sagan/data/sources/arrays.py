@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 
 from sagan.data.convert import deep_to_bytes
 from sagan.data.layout import NO_CLASS, Listing
+from sagan.data.sources.archive import refuse_bomb
 from sagan.data.sources.base import Payload
 from sagan.data.sources.parquet import name_labels
-from sagan.errors import DataError, ResourceError
+from sagan.errors import DataError, ResourceError, SaganError
 
 PICTURE_KEYS = ("images", "x", "data", "arr_0")
 LABEL_KEYS = ("labels", "y", "label", "arr_1")
@@ -38,18 +38,12 @@ class ArraySource:
             raise ResourceError(
                 "does not fit into memory", where=path, remedy="Split it, or save its pictures as files."
             ) from None
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            EOFError,
-            zipfile.BadZipFile,
-            zlib.error,
-            SyntaxError,
-            TypeError,
-        ) as error:
+        except SaganError:
+            raise
+        except Exception as error:
+            # A damaged zip or header lets out anything: zlib.error, tokenize.TokenError, RecursionError, ...
             raise DataError(
-                f"cannot be read as NumPy arrays ({' '.join(str(error).split())[:80]})",
+                f"cannot be read as NumPy arrays ({' '.join(str(error).split())[:80] or type(error).__name__})",
                 where=path,
                 remedy="Save it again with numpy.savez(images=..., labels=...).",
             ) from None
@@ -61,6 +55,8 @@ class ArraySource:
                 remedy=f"Name it {' or '.join(PICTURE_KEYS[:2])}.",
             )
         self._pictures = channels_last(pictures, path)
+        if not self._pictures.size:  # any number of pictures without pixels fits into a small file
+            raise DataError(f"has no pixels: its shape is {pictures.shape}", where=path, remedy="Put pictures into it.")
         _check_values(self._pictures, path)
         names = [f"#{index}" for index in range(len(self._pictures))]
         classes, labels = self._labels(found)
@@ -112,7 +108,7 @@ def to_bytes(picture: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _check_values(pictures: NDArray[Any], where: Path) -> None:
     """Refuse types and ranges that would have to be guessed."""
-    if pictures.dtype in (np.uint8, np.uint16, np.bool_) or pictures.size == 0:
+    if pictures.dtype in (np.uint8, np.uint16, np.bool_):
         return
     if pictures.dtype.kind == "f":
         low, high = float(pictures.min()), float(pictures.max())
@@ -138,6 +134,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     found = {}
     with zipfile.ZipFile(path) as archive:
+        refuse_bomb(path, sum(entry.file_size for entry in archive.infolist()), path.stat().st_size)
         for key in (*PICTURE_KEYS, *LABEL_KEYS):
             try:
                 entry = archive.getinfo(f"{key}.npy")
@@ -158,7 +155,10 @@ def read_array(stream: BinaryIO | Any, size: int) -> NDArray[Any]:
     length = int.from_bytes(head.getvalue()[8:10], "little") if version == (1, 0) else -1
     if length < 0:
         raise ValueError(f"npy version {version[0]}.{version[1]}")
-    shape, fortran, dtype = npy.read_array_header_1_0(io.BytesIO(head.getvalue()[8:] + stream.read(length)))
+    try:
+        shape, fortran, dtype = npy.read_array_header_1_0(io.BytesIO(head.getvalue()[8:] + stream.read(length)))
+    except (MemoryError, RecursionError):  # Python's parser says so of thousands of brackets
+        raise ValueError("its header is nested too deeply") from None
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
     expected = math.prod(shape) * dtype.itemsize

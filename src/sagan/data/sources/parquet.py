@@ -164,7 +164,7 @@ def name_labels(
         classes = tuple(sorted(set(known)))
         number = {name: index for index, name in enumerate(classes)}
         return classes, np.array([number.get(value, NO_CLASS) for value in values], dtype=np.int64)
-    if not all(isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in known):
+    if not all(isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 for value in known):
         raise DataError("has labels that are neither whole numbers nor words", where=where, remedy="Use 0, 1, 2, ...")
     if names and known and max(known) >= len(names):
         raise DataError(f"has label {max(known)} but {len(names)} class names", where=where, remedy="Make it again.")
