@@ -17,8 +17,10 @@ from sagan.runtime import (
     choose_runtime,
     cores_of_quota,
     environment,
+    free_memory,
     has_accelerator,
     memory_errors,
+    require_memory,
     tune_allocator,
 )
 
@@ -243,3 +245,18 @@ def test_tuning_the_allocator_twice_does_no_harm(monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
     assert tune_allocator() is False
     tune_allocator.cache_clear()
+
+
+def test_free_memory_is_what_the_system_says(monkeypatch, tmp_path):
+    said = tmp_path / "meminfo"
+    monkeypatch.setattr(runtime, "MEMORY", said)
+    assert free_memory() is None
+    require_memory(2**60, "anything")  # nobody says that it is too much
+    said.write_text("MemTotal:       9000000 kB\nMemAvailable:    3145728 kB\n")
+    assert free_memory() == 3 * 2**30
+    require_memory(3 * 2**30, "just this")
+    with pytest.raises(
+        ResourceError, match=r"^all of this takes 3\.5 GiB of memory, and 3\.0 GiB are free\. Choose"
+    ) as caught:
+        require_memory(7 * 2**29, "all of this")
+    assert caught.value.exit_code == 5

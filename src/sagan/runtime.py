@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +23,8 @@ from sagan.errors import ConfigError, ResourceError
 Network = TypeVar("Network", bound=nn.Module)
 
 CGROUPS = Path("/sys/fs/cgroup")  # where Linux says how much processor time a container may use
+MEMORY = Path("/proc/meminfo")  # where it says how much memory is left
+SMALLER_BATCH = "Use a smaller --batch-size, or --grad-accum 2 to work through it in parts."
 OUT_OF_MEMORY = ("defaultcpuallocator: can't allocate memory", "not enough memory", "out of memory")  # in small letters
 
 
@@ -93,7 +95,7 @@ def has_accelerator() -> bool:
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
+def memory_errors(remedy: str = SMALLER_BATCH) -> Iterator[None]:
     """Inside, running out of memory, the device's or the machine's, is a ResourceError of one line.
 
     Other errors pass unchanged, also other RuntimeErrors.
@@ -108,8 +110,29 @@ def memory_errors() -> Iterator[None]:
         asked = re.search(r"tried to allocate ([\d.]+ \w+)", text, re.IGNORECASE)
         raise ResourceError(
             "out of memory" + (f" when {asked[1]} more were needed" if asked else ""),
-            remedy="Use a smaller --batch-size, or --grad-accum 2 to work through it in parts.",
+            remedy=remedy,
         ) from error
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that the machine can still give without swapping; None where the system does not say."""
+    with suppress(OSError, UnicodeDecodeError):
+        if found := re.search(r"MemAvailable:\s+(\d+) kB", MEMORY.read_text(encoding="utf-8")):
+            return int(found[1]) << 10
+    return None
+
+
+def require_memory(count: int, what: str) -> None:
+    """Refuse, before anything is allocated, what cannot fit. Raises ResourceError.
+
+    count: bytes.  what: the start of the message, such as 'opening this generator'.
+    """
+    free = free_memory()
+    if free is not None and count > free:
+        raise ResourceError(
+            f"{what} takes {count / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free",
+            remedy="Choose smaller networks, or a machine with more memory.",
+        )
 
 
 def available_cores() -> int:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sagan.checkpoint.generator_file import (
+    SCHEMA,
     GeneratorRecord,
     pack_generator,
     parse_generator,
@@ -30,7 +31,7 @@ TENSORS = {"linear.weight": torch.arange(12.0).reshape(3, 4)}
 def test_there_and_back(tmp_path):
     save_generator(tmp_path / "sub" / "generator.safetensors", TENSORS, RECORD)
     record, tensors = read_generator(tmp_path / "sub" / "generator.safetensors")
-    assert record == RECORD and record.channels == 3
+    assert record == RECORD
     assert torch.equal(tensors["linear.weight"], TENSORS["linear.weight"])
     assert parse_generator(pack_generator(TENSORS, RECORD), "memory")[0] == RECORD
 
@@ -46,7 +47,7 @@ def changed(**changes):
         ({"step": -1}, "step"),
         ({"step": "12"}, "step"),
         ({"step": None}, "step"),
-        ({"channels": 4}, "channels"),
+        ({"channels": 3}, "channels"),
         ({"extra": 1}, "extra"),
         ({"classes": "crab"}, "classes"),
         ({"classes": ["x" * 513]}, "classes.0"),
@@ -69,9 +70,17 @@ def test_a_schema_that_is_no_number(schema):
 
 
 def test_a_future_schema_is_told_from_a_damaged_file():
-    with pytest.raises(CheckpointIncompatible, match=r"schema 2 by sagan 7\.0.*Install sagan 7\.0 or newer") as caught:
-        parse_generator(changed(schema_version=2, library="7.0", news=1), "f")
+    with pytest.raises(CheckpointIncompatible, match=r"schema 3 by sagan 7\.0.*Install sagan 7\.0 or newer") as caught:
+        parse_generator(changed(schema_version=SCHEMA + 1, library="7.0", news=1), "f")
     assert caught.value.exit_code == 4
+
+
+def test_schema_1_said_the_channels_twice():
+    """It had 3 beside the model's own number, and no other value."""
+    record, _ = parse_generator(changed(schema_version=1, channels=3), "f")
+    assert record == RECORD
+    with pytest.raises(CheckpointCorrupt, match="not valid at channels"):
+        parse_generator(changed(schema_version=1, channels=4), "f")
 
 
 def test_other_files_are_not_generators(tmp_path):

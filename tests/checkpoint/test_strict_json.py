@@ -31,6 +31,8 @@ from sagan.errors import CheckpointCorrupt
         ("", "not strict JSON"),
         ("{} {}", "not strict JSON"),
         ("[1,]", "not strict JSON"),
+        ("[" + "0," * 500_000 + "0]", "more than 500,000 values"),
+        (json.dumps({str(key): 0 for key in range(100_000)})[:-1] + ', "99999": 0}', "'99999' stands twice"),
         (" " * 101, "JSON of 101 bytes, above the limit of 100"),
     ],
 )

@@ -3,7 +3,19 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sagan.config import SLOTS, TABLES, Change, RunConfig, build, difference, flatten, option_classes, override
+from sagan.config import (
+    SLOTS,
+    TABLES,
+    Change,
+    RunConfig,
+    build,
+    difference,
+    flatten,
+    from_toml,
+    option_classes,
+    override,
+    to_toml,
+)
 from sagan.errors import ConfigError
 
 
@@ -104,6 +116,20 @@ def test_mistakes_are_told_in_one_line(options, said):
 )
 def test_the_records_own_checks_arrive_unchanged(options, start):
     assert message(lambda: build(options)).startswith(start)
+
+
+@pytest.mark.parametrize("name", ["steps", "bn_group", "keep", "ema_start", "g_attn"])
+@pytest.mark.parametrize("value", [2**63, 2**20_000, "1" + "0" * 30], ids=["64 bits", "6,021 digits", "text"])
+def test_numbers_that_no_file_holds_are_refused(name, value):
+    assert message(lambda: build({name: (value,) if name == "g_attn" else value})).startswith(f"{name} ")
+
+
+def test_the_largest_number_survives():
+    assert from_toml(to_toml(build({"steps": 2**63 - 1}))).training.steps == 2**63 - 1
+
+
+def test_a_zero_byte_in_a_name_is_refused():
+    assert message(lambda: build({"out": "a\0b"})) == "out is 'a\\x00b'. No name holds a zero byte."
 
 
 def test_a_group_as_large_as_the_batch_is_the_batch():

@@ -6,11 +6,18 @@ import pytest
 import torch
 from torch import nn
 
+from sagan.errors import ConfigError
 from sagan.layers.norm import BatchNorm2d
 from sagan.layers.parts import Parts
 from sagan.layers.spectral import normalisers
 from sagan.models import build
-from sagan.models.build import build_discriminator, build_generator, parameter_count
+from sagan.models.build import (
+    build_discriminator,
+    build_generator,
+    discriminator_outline,
+    generator_outline,
+    parameter_count,
+)
 from sagan.models.config import ModelConfig
 from sagan.models.residual import ResidualDiscriminator, ResidualGenerator
 from sagan.presets import preset
@@ -134,3 +141,37 @@ def test_the_record_reaches_the_layers():
             matrix = weight.detach().flatten(1)
             gram = matrix @ matrix.mT if len(matrix) <= matrix.shape[1] else matrix.mT @ matrix
             torch.testing.assert_close(gram, torch.eye(len(gram)), rtol=0, atol=1e-5)
+
+
+def kinds(network: nn.Module) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"resolution": 16, "init": "orthogonal", "d_norm": "batch"},
+        {"resolution": 48, "channels": 4, "d_norm": "layer", "g_sn": False},
+        {"architecture": "dcgan", "resolution": 32, "init": "normal", "d_sn": False},
+        {"architecture": "sngan-cnn", "resolution": 32, "init": "torch"},
+        {"architecture": "heykeetae", "resolution": 64, "attention": "heykeetae", "init": "xavier-relu"},
+    ],
+)
+@pytest.mark.parametrize("classes", [0, 3])
+def test_an_outline_is_the_network_without_its_numbers(options, classes):
+    model = ModelConfig(**{"g_ch": 8, "d_ch": 8, **options})
+    for outline, builder in ((generator_outline, build_generator), (discriminator_outline, build_discriminator)):
+        drawn, real = outline(model, classes), builder(model, classes)
+        assert all(tensor.is_meta for tensor in drawn.state_dict(keep_vars=True).values())
+        assert kinds(drawn) == kinds(real)
+        assert parameter_count(drawn) == parameter_count(real)
+        stored = set(map(id, real.state_dict(keep_vars=True).values()))
+        assert stored == set(map(id, [*real.parameters(), *real.buffers()])), "nothing is left to fill beside these"
+
+
+def test_networks_beyond_the_limit_are_refused_without_memory():
+    """Ten thousand million numbers would be forty gigabytes."""
+    model = ModelConfig(resolution=512, g_ch=1024, d_ch=1024)
+    for outline, option in ((generator_outline, "g_ch"), (discriminator_outline, "d_ch")):
+        with pytest.raises(ConfigError, match=rf"^{option} asks for a .* parameters, above the limit of 2,147,483,648"):
+            outline(model, 100_000)

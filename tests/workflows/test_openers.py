@@ -6,9 +6,12 @@ import pytest
 import torch
 
 import sagan
+from sagan import runtime
 from sagan.checkpoint.folder import step_folder
+from sagan.checkpoint.generator_file import read_generator, save_generator
 from sagan.checkpoint.tensors import unpack
-from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, CheckpointMissing, ConfigError
+from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, CheckpointMissing, ConfigError, ResourceError
+from sagan.models.config import ModelConfig
 from sagan.workflows.openers import open_both, open_generator, open_run
 
 
@@ -82,6 +85,46 @@ def test_damage_is_refused(own_run, tmp_path):
         open_generator(checkpoint)
     with pytest.raises(CheckpointIncompatible, match="not a generator of sagan"):
         open_generator(step_folder(own_run, 4) / "model.safetensors")
+
+
+class Spy:
+    """Counts the layers that are given memory, on another device than meta."""
+
+    def __init__(self, monkeypatch):
+        self.filled = 0
+        original = torch.nn.Module.to_empty
+        monkeypatch.setattr(torch.nn.Module, "to_empty", lambda *given, **options: self.note(original, given, options))
+
+    def note(self, original, given, options):
+        self.filled += str(options["device"]) != "meta"
+        return original(*given, **options)
+
+
+def test_a_record_that_asks_for_more_than_its_file_has_gets_no_memory(trained, tmp_path, monkeypatch):
+    record, tensors = read_generator(step_folder(trained, 5) / "generator.safetensors")
+    spy = Spy(monkeypatch)
+    greedy = record.model_copy(update={"model": record.model.model_copy(update={"g_ch": 1024})})
+    save_generator(tmp_path / "greedy", tensors, greedy)
+    with pytest.raises(CheckpointIncompatible, match=r"made for another structure: different .*here: float32 16384"):
+        open_generator(tmp_path / "greedy")
+    huge = record.model_copy(update={"model": ModelConfig(resolution=512, g_ch=1024, d_ch=1024)})
+    save_generator(tmp_path / "huge", tensors, huge)
+    with pytest.raises(
+        CheckpointIncompatible, match=r"g_ch asks for a generator of 9,\d+,\d+,\d+ parameters, above the limit"
+    ) as caught:
+        open_generator(tmp_path / "huge")
+    assert caught.value.exit_code == 4
+    assert spy.filled == 0
+    open_generator(trained)
+    assert spy.filled > 0, "the spy can see"
+
+
+def test_too_little_memory_is_told_before_the_file_is_read(trained, tmp_path, monkeypatch):
+    facts = tmp_path / "meminfo"
+    facts.write_text("MemTotal: 8 kB\nMemAvailable:   100 kB\n")
+    monkeypatch.setattr(runtime, "MEMORY", facts)
+    with pytest.raises(ResourceError, match=r"opening generator.safetensors takes .* GiB of memory, and 0\.0 GiB are"):
+        open_generator(trained)
 
 
 def test_what_is_not_there(trained, tmp_path):

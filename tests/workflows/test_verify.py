@@ -39,9 +39,28 @@ def test_a_missing_and_a_strange_file_are_found(own_run):
     assert not second and "extra.bin" in strange
 
 
+def test_a_lone_generator_file_proves_itself(trained, tmp_path, capsys):
+    """It may have been copied away from its checkpoint, and with it from the manifest."""
+    file = tmp_path / "copied.safetensors"
+    whole = (step_folder(trained, 5) / "generator.safetensors").read_bytes()
+    file.write_bytes(whole)
+    ((name, good, text),) = verify(file)
+    assert (name, good) == ("copied.safetensors", True)
+    assert text.startswith("a generator of 16x16 at step 5, ") and text.endswith(" tensors as written")
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    ((_, good, text),) = verify(str(file))
+    assert not good and "copied.safetensors: expected SHA-256" in text
+    assert main(["verify", str(file)]) == 4
+    assert "damaged" in capsys.readouterr().out
+    ((_, good, text),) = verify(step_folder(trained, 5) / "model.safetensors")
+    assert not good and "not a generator of sagan" in text
+
+
 def test_nothing_to_verify(tmp_path, capsys):
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(CheckpointMissing, match="there is no checkpoint here. Name a run or a checkpoint folder."):
+        with pytest.raises(
+            CheckpointMissing, match="there is no checkpoint here. Name a run, a checkpoint folder or a generator file."
+        ):
             verify(path)
     assert main(["verify", str(tmp_path)]) == 4
     assert capsys.readouterr().err.count("\n") == 1

@@ -13,14 +13,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 from torch import Tensor
 
-from sagan.checkpoint.manifest import check_schema, library_version
+from sagan.checkpoint import migration
+from sagan.checkpoint.manifest import library_version
+from sagan.checkpoint.migration import latest, migrate
 from sagan.checkpoint.tensors import Tensors, pack, unpack, unpack_bytes
 from sagan.disk import DISK, Disk, write_atomic
 from sagan.errors import CheckpointCorrupt, CheckpointIncompatible
 from sagan.models.config import ModelConfig
 from sagan.records import Record
 
-SCHEMA = 1
+SCHEMA = latest(migration.GENERATOR)
 MAX_FILE_BYTES = 4 << 30
 MAX_CLASSES = 100_000
 
@@ -31,10 +33,9 @@ class GeneratorRecord(Record):
     """What a generator is, apart from its numbers."""
 
     kind: Literal["generator"] = "generator"
-    schema_version: int = Field(default=SCHEMA, ge=1, le=SCHEMA)
+    schema_version: int = Field(default=SCHEMA, ge=SCHEMA, le=SCHEMA)
     library: ShortText = Field(default_factory=library_version, description="Version of sagan that wrote it.")
     model: ModelConfig
-    channels: Literal[3] = 3
     classes: tuple[ShortText, ...] = Field(default=(), max_length=MAX_CLASSES, description="Empty: unconditional.")
     step: int = Field(ge=0, description="Training step it was taken at.")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the run.")
@@ -72,7 +73,7 @@ def _record(facts: dict[str, Any] | None, where: object) -> GeneratorRecord:
         raise CheckpointIncompatible(
             "a safetensors file, but not a generator of sagan", where=where, remedy="Name a run, or its generator file."
         )
-    check_schema(facts.get("schema_version"), facts.get("library"), SCHEMA, where)
+    facts = migrate(facts, "schema_version", migration.GENERATOR, where)
     try:
         return GeneratorRecord.model_validate_json(json.dumps(facts), strict=True)
     except ValidationError as error:

@@ -15,8 +15,18 @@ _SHOWN = 3
 def assign(existing: Mapping[str, Tensor], loaded: Mapping[str, Tensor], where: object) -> None:
     """Copy every tensor of `loaded` into the one of the same name in `existing` (a state dict of a live module).
 
-    Names, shapes and types must agree exactly; nothing is written before all do. Copying, rather than replacing, keeps
-    device, memory format and whoever else holds the tensor (optimiser, compiled graph).
+    Nothing is written before all have been compared. Copying, rather than replacing, keeps device, memory format and
+    whoever else holds the tensor (optimiser, compiled graph). Raises as `compare` does.
+    """
+    compare(existing, loaded, where)
+    with torch.no_grad():
+        for name, tensor in existing.items():
+            tensor.copy_(loaded[name])
+
+
+def compare(existing: Mapping[str, Tensor], loaded: Mapping[str, Tensor], where: object) -> None:
+    """Names, shapes and types must agree exactly; `existing` may be an outline on torch's meta device.
+
     Raises CheckpointIncompatible naming the first that are missing, extra or different.
     """
     faults = [
@@ -30,9 +40,6 @@ def assign(existing: Mapping[str, Tensor], loaded: Mapping[str, Tensor], where: 
             where=where,
             remedy="Use the settings that this checkpoint was made with.",
         )
-    with torch.no_grad():
-        for name, tensor in existing.items():
-            tensor.copy_(loaded[name])
 
 
 def _differences(existing: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> Iterable[str]:

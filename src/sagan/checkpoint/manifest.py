@@ -12,10 +12,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sagan.checkpoint import migration
+from sagan.checkpoint.migration import latest, migrate
 from sagan.checkpoint.strict_json import dump_strict_json, parse_strict_json
-from sagan.errors import CheckpointCorrupt, CheckpointIncompatible
+from sagan.errors import CheckpointCorrupt
 
-SCHEMA = 1
+SCHEMA = latest(migration.MANIFEST)
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILES = 64
@@ -39,6 +41,7 @@ def make_manifest(step: int, files: Mapping[str, bytes]) -> bytes:
 def parse_manifest(payload: bytes, where: object) -> dict[str, Any]:
     """The checked content of a manifest: {"schema", "library", "step", "files": {name: {"bytes", "sha256"}}, "self"}.
 
+    An older one comes in the newest schema; "self" stays the hash of what was written.
     Raises CheckpointCorrupt; CheckpointIncompatible when it is whole but newer than this library.
     """
     manifest = parse_strict_json(payload, where, max_bytes=MAX_MANIFEST_BYTES, max_depth=6)
@@ -47,23 +50,11 @@ def parse_manifest(payload: bytes, where: object) -> dict[str, Any]:
     expected = _self_hash({key: value for key, value in manifest.items() if key != "self"})
     if manifest["self"] != expected or dump_strict_json(manifest, where) != payload:
         raise CheckpointCorrupt(f"expected its own hash to be {expected}, got {manifest['self'][:64]}", where=where)
-    check_schema(manifest.get("schema"), manifest.get("library"), SCHEMA, where)
+    manifest = migrate(manifest, "schema", migration.MANIFEST, where)
     if manifest.keys() != {"schema", "library", "step", "files", "self"} or not _is_count(manifest["step"]):
         raise CheckpointCorrupt("its keys are not those of a manifest", where=where)
     _check_files(manifest["files"], where)
     return manifest
-
-
-def check_schema(schema: Any, library: Any, newest_known: int, where: object) -> None:
-    """Refuse a schema of the future, saying which version of the library reads it."""
-    if type(schema) is not int or schema < 1:
-        raise CheckpointCorrupt(f"schema is {str(schema)[:32]!r}", where=where)
-    if schema > newest_known:
-        raise CheckpointIncompatible(
-            f"written with schema {schema} by sagan {str(library)[:32]}; this version reads up to {newest_known}",
-            where=where,
-            remedy=f"Install sagan {str(library)[:32]} or newer.",
-        )
 
 
 def library_version() -> str:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 
 from sagan.errors import CheckpointCorrupt
 
 MAX_BYTES = 8 << 20
 MAX_DEPTH = 32
+MAX_VALUES = 500_000  # five for each of the most classes; reading many more would take seconds
 
 
 def parse_strict_json(text: str | bytes, where: object, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:
     """The value of a JSON text.
 
-    Refused: more than `max_bytes`, nesting beyond `max_depth`, a key twice in one object, NaN and infinities (also
-    written as 1e999), integers beyond 64 bits, half surrogates, bytes that are not UTF-8.
+    Refused: more than `max_bytes`, more than 500,000 values, nesting beyond `max_depth`, a key twice in one object,
+    NaN and infinities (also written as 1e999), integers beyond 64 bits, half surrogates, bytes that are not UTF-8.
     Raises CheckpointCorrupt about `where`.
     """
     if len(text) > max_bytes:
         raise CheckpointCorrupt(f"JSON of {len(text)} bytes, above the limit of {max_bytes}", where=where)
     try:
         decoded = text if isinstance(text, str) else text.decode("utf-8")
+        if sum(map(decoded.count, ",[{")) > MAX_VALUES:  # a bound from above, at the price of one look
+            raise ValueError(f"more than {MAX_VALUES:,} values")
         value = json.loads(
             decoded,
             object_pairs_hook=_object,
@@ -50,8 +54,8 @@ def dump_strict_json(value: Any, where: object) -> bytes:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
     return result
 
@@ -68,6 +72,8 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
+    if len(text) < 19:
+        return int(text)
     if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
         raise ValueError(f"the integer {text[:32]} is beyond 64 bits")
     return int(text)

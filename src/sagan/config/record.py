@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from sagan.config.words import config_error, unknown
+from sagan.config.words import config_error, show, unknown
 from sagan.data.config import DataConfig
 from sagan.errors import ConfigError
 from sagan.models.config import ModelConfig
@@ -35,6 +35,16 @@ class RunConfig(Record):
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
+
+    @model_validator(mode="after")
+    def _values_can_be_stored(self) -> RunConfig:
+        for name, value in flatten(self).items():
+            parts = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(part, int) and abs(part) >= 2**63 for part in parts):
+                raise ConfigError(f"{name} is {show(value)}", remedy="Whole numbers have at most 63 bits.")
+            if isinstance(value, str) and "\0" in value:
+                raise ConfigError(f"{name} is {show(value)}", remedy="No name holds a zero byte.")
+        return self
 
     @model_validator(mode="after")
     def _groups_divide_the_batch(self) -> RunConfig:

@@ -52,28 +52,35 @@ class Parts:
         padding: None for size // 2, which keeps the map of an odd kernel with stride 1.  gain: see `layers.init`.
         """
         padding = size // 2 if padding is None else padding
-        return self._finish(skip_init(nn.Conv2d, c_in, c_out, size, stride=stride, padding=padding, bias=bias), gain)
+        return self._finish(_blank(nn.Conv2d, c_in, c_out, size, stride=stride, padding=padding, bias=bias), gain)
 
     def conv_transpose(
         self, c_in: int, c_out: int, size: int, *, stride: int = 1, padding: int = 0
     ) -> nn.ConvTranspose2d:
         """(B, c_in, H, W) -> (B, c_out, H', W') with H' = (H - 1) * stride - 2 * padding + size."""
-        return self._finish(skip_init(nn.ConvTranspose2d, c_in, c_out, size, stride=stride, padding=padding))
+        return self._finish(_blank(nn.ConvTranspose2d, c_in, c_out, size, stride=stride, padding=padding))
 
     def linear(self, c_in: int, c_out: int) -> nn.Linear:
         """(B, c_in) -> (B, c_out)."""
-        return self._finish(skip_init(nn.Linear, c_in, c_out))
+        return self._finish(_blank(nn.Linear, c_in, c_out))
 
     def embedding(self, classes: int, channels: int) -> nn.Embedding:
         """(B,) int64 labels -> (B, channels)."""
-        return self._finish(skip_init(nn.Embedding, classes, channels))
+        table = torch.empty(classes, channels)  # not `_blank`: torch's own draw on meta loads a compiler, for seconds
+        return self._finish(nn.Embedding.from_pretrained(table, freeze=False))
 
     def _finish(self, module: Layer, gain: float = 1.0) -> Layer:
-        with torch.no_grad():
-            self.init(module.weight, self.generator, gain)
-            if getattr(module, "bias", None) is not None:
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        if not module.weight.is_meta:  # an outline has shapes alone
+            with torch.no_grad():
+                self.init(module.weight, self.generator, gain)
+                if getattr(module, "bias", None) is not None:
+                    nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         return spectral_norm(module, generator=self.generator) if self.spectral else module
+
+
+def _blank(kind: type[Layer], *sizes: int, **options: int | bool) -> Layer:
+    """A layer whose numbers are still to be drawn, on the device of the surrounding `torch.device`, the CPU without one."""
+    return skip_init(kind, *sizes, **options, device=torch.get_default_device())
 
 
 def default_parts(seed: int = 0) -> Parts:

@@ -46,9 +46,10 @@ class SpectralNorm(nn.Module):
         self.dim = dim
         self.eps = eps
         rows, columns = self.matrix(weight).shape
-        self.register_buffer("u", F.normalize(torch.randn(rows, generator=generator), dim=0).to(weight))
-        self.register_buffer("v", torch.zeros(columns).to(weight))
-        if weight.device.type != "meta":
+        self.register_buffer("u", weight.new_empty(rows))
+        self.register_buffer("v", weight.new_zeros(columns))
+        if not weight.is_meta:  # an outline has shapes alone
+            self.u.copy_(F.normalize(torch.randn(rows, generator=generator), dim=0))
             self.advance(weight, WARM_UP)
 
     def matrix(self, weight: Tensor) -> Tensor:

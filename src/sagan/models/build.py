@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 
+from sagan.errors import ConfigError
 from sagan.layers.attention import ATTENTION
 from sagan.layers.init import INITIALISERS
 from sagan.layers.parts import DISCRIMINATOR_NORMS, Parts
@@ -12,6 +15,10 @@ from sagan.models.config import ModelConfig
 from sagan.models.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
 from sagan.models.network import Discriminator, Generator
 from sagan.models.residual import ResidualDiscriminator, ResidualGenerator
+
+MAX_PARAMETERS = 2**31  # of one network: the largest published one has a tenth of that
+
+Network = TypeVar("Network", Generator, Discriminator)
 
 
 def _parts(model: ModelConfig, *, spectral: bool, seed: int) -> Parts:
@@ -91,6 +98,34 @@ def build_discriminator(model: ModelConfig, classes: int = 0, *, seed: int = 0) 
         norm=norm,
         channels=model.channels,
     )
+
+
+def generator_outline(model: ModelConfig, classes: int = 0) -> Generator:
+    """The generator that `build_generator` would make, on torch's meta device: names, shapes and types, but no numbers.
+
+    What a stranger's record asks for is measured this way before any memory is given to it.
+    Raises ConfigError beyond MAX_PARAMETERS.
+    """
+    with torch.device("meta"):
+        generator = build_generator(model, classes)
+    return _limited(generator, "generator", "g_ch")
+
+
+def discriminator_outline(model: ModelConfig, classes: int = 0) -> Discriminator:
+    """As `generator_outline`, of the discriminator."""
+    with torch.device("meta"):
+        discriminator = build_discriminator(model, classes)
+    return _limited(discriminator, "discriminator", "d_ch")
+
+
+def _limited(network: Network, name: str, option: str) -> Network:
+    count = parameter_count(network)
+    if count > MAX_PARAMETERS:
+        raise ConfigError(
+            f"{option} asks for a {name} of {count:,} parameters, above the limit of {MAX_PARAMETERS:,}",
+            remedy=f"Choose a smaller {option}, or a smaller resolution.",
+        )
+    return network
 
 
 def parameter_count(network: torch.nn.Module) -> int:

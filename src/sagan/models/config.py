@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sagan.errors import ConfigError
 from sagan.models.architecture import Shape, Size, published_attention, shape_of, sides, size_of, widths_at
@@ -13,6 +13,8 @@ from sagan.records import Record, option
 
 ATTENTION_CHANNELS = 8  # the fewest that attention takes: its queries and keys have an eighth of the map's
 ATTENTION_VARIANTS = ("official", "paper", "heykeetae")  # known without loading torch; `layers.attention` has the rest
+
+Place = Annotated[int, Field(ge=0, le=65_536)]  # the side of a map; bounded so that a message can always show it
 
 
 class ModelConfig(Record):
@@ -33,10 +35,10 @@ class ModelConfig(Record):
     attention: str = option(
         "official", "Form of the attention block: official (the authors' code), paper (its text) or heykeetae."
     )
-    g_attn: tuple[int, ...] | None = option(
+    g_attn: tuple[Place, ...] | None = option(
         None, "Map sizes with self-attention in the generator, such as 16 or 16,32; 0 for none."
     )
-    d_attn: tuple[int, ...] | None = option(
+    d_attn: tuple[Place, ...] | None = option(
         None, "Map sizes with self-attention in the discriminator, such as 16; 0 for none."
     )
     g_sn: bool = option(True, "Spectral normalisation in the generator.")

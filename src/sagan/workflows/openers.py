@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sagan.checkpoint.folder import newest, read_folder, verify
 from sagan.checkpoint.generator_file import GeneratorRecord, parse_generator, read_generator
-from sagan.checkpoint.loading import assign
+from sagan.checkpoint.loading import assign, compare
 from sagan.checkpoint.manifest import MANIFEST
 from sagan.checkpoint.tensors import Tensors, unpack_bytes
 from sagan.config import RunConfig
-from sagan.errors import CheckpointCorrupt, CheckpointMissing, ConfigError
-from sagan.models.build import build_discriminator, build_generator
+from sagan.disk import disk_errors
+from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, CheckpointMissing, ConfigError
+from sagan.models.build import discriminator_outline, generator_outline
+from sagan.models.config import ModelConfig
 from sagan.models.network import Discriminator, Generator
-from sagan.runtime import Runtime, choose_runtime
+from sagan.runtime import Runtime, choose_runtime, require_memory
 from sagan.training.state import GENERATOR, MODEL
 from sagan.workflows.run_folder import RunFolder
+
+Network = TypeVar("Network", Generator, Discriminator)
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,11 @@ def open_generator(path: str | Path, *, device: str = "auto", runtime: Runtime |
     """Open a generator from a run (its newest checkpoint), a checkpoint folder or a generator file.
 
     device: where to put it, as in `sagan train --device`.  runtime: instead of a device, one that was chosen already.
-    Raises CheckpointMissing, CheckpointCorrupt, CheckpointIncompatible; ConfigError for a device that is not there.
+    Raises CheckpointMissing, CheckpointCorrupt, CheckpointIncompatible; ResourceError when memory is too small for it;
+    ConfigError for a device that is not there.
     """
     source, warnings = _generator_file(Path(path))
+    _need_memory(source)
     return _build(*read_generator(source), source, warnings, runtime or choose_runtime(device))
 
 
@@ -97,9 +104,11 @@ def class_number(word: str, classes: Sequence[str]) -> int:
 
 def _generator_file(path: Path) -> tuple[Path, tuple[str, ...]]:
     """The generator file that a path stands for, and warnings about damaged ones that were passed over."""
-    if path.is_file():
+    with disk_errors(path):
+        is_file, is_checkpoint = path.is_file(), (path / GENERATOR).is_file()
+    if is_file:
         return path, ()
-    if (path / GENERATOR).is_file():
+    if is_checkpoint:
         if (path / MANIFEST).exists():
             verify(path)
         return path / GENERATOR, ()
@@ -110,8 +119,7 @@ def _generator_file(path: Path) -> tuple[Path, tuple[str, ...]]:
 def _build(
     record: GeneratorRecord, tensors: Tensors, source: Path, warnings: tuple[str, ...], runtime: Runtime
 ) -> OpenGenerator:
-    generator = build_generator(record.model, len(record.classes))
-    assign(generator.state_dict(), tensors, source)
+    generator = _filled(generator_outline, record, tensors, source)
     return OpenGenerator(runtime.place(generator).eval().requires_grad_(False), record, source, warnings)
 
 
@@ -121,6 +129,28 @@ def _discriminator(payload: bytes, record: GeneratorRecord, where: Path) -> Disc
     ours = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if not ours:
         raise CheckpointCorrupt("it holds no discriminator", where=where)
-    discriminator = build_discriminator(record.model, len(record.classes))
-    assign(discriminator.state_dict(), ours, where)
-    return discriminator.eval().requires_grad_(False)
+    return _filled(discriminator_outline, record, ours, where).eval().requires_grad_(False)
+
+
+def _filled(
+    outline: Callable[[ModelConfig, int], Network], record: GeneratorRecord, tensors: Tensors, where: Path
+) -> Network:
+    """The network that the record asks for, with the numbers of a file.
+
+    The record is a stranger's: memory is given only once an outline of what it asks for has every name, shape and type
+    that is in the file, so to no more than was read already.
+    """
+    try:
+        network = outline(record.model, len(record.classes))
+    except ConfigError as error:
+        raise CheckpointIncompatible(error.what, where=where, remedy="This version cannot build it.") from None
+    compare(network.state_dict(), tensors, where)
+    network.to_empty(device="cpu")
+    assign(network.state_dict(), tensors, where)
+    return network
+
+
+def _need_memory(file: Path) -> None:
+    """A file is read whole, and a network of its size built beside it. Raises ResourceError."""
+    with disk_errors(file):
+        require_memory(2 * file.stat().st_size, f"opening {file.name}")

@@ -1,28 +1,32 @@
-"""Check every byte of a run's checkpoints: the verb `sagan verify`."""
+"""Check every byte of a run's checkpoints, or of a generator file: the verb `sagan verify`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from sagan.checkpoint import folder as checkpoints
+from sagan.checkpoint.generator_file import read_generator
+from sagan.checkpoint.manifest import MANIFEST
+from sagan.disk import disk_errors
 from sagan.errors import CheckpointError, CheckpointMissing
 
 Row = tuple[str, bool, str]
 
 
 def verify(path: str | Path) -> list[Row]:
-    """One (checkpoint, whole, what was found) for each checkpoint of a run, oldest first; or for one checkpoint folder.
+    """One (name, whole, what was found) for each checkpoint of a run, oldest first; or for one checkpoint or generator.
 
     Raises CheckpointMissing when there is nothing to check.
     """
     path = Path(path)
-    folders = (
-        [path]
-        if (path / "manifest.json").is_file()
-        else [checkpoints.step_folder(path, step) for step in checkpoints.steps(path)]
-    )
+    with disk_errors(path):
+        is_file, is_checkpoint = path.is_file(), (path / MANIFEST).is_file()
+    if is_file:
+        return [_look_at_generator(path)]
+    folders = [path] if is_checkpoint else [checkpoints.step_folder(path, step) for step in checkpoints.steps(path)]
     if not folders:
-        raise CheckpointMissing("there is no checkpoint here", where=path, remedy="Name a run or a checkpoint folder.")
+        remedy = "Name a run, a checkpoint folder or a generator file."
+        raise CheckpointMissing("there is no checkpoint here", where=path, remedy=remedy)
     return [_look(folder) for folder in folders]
 
 
@@ -33,3 +37,13 @@ def _look(folder: Path) -> Row:
         return folder.name, False, str(error)
     total = sum(entry["bytes"] for entry in manifest["files"].values())
     return folder.name, True, f"{len(manifest['files'])} files, {total / 2**20:.1f} MiB, every byte as written"
+
+
+def _look_at_generator(file: Path) -> Row:
+    """A generator file proves itself: its header holds a hash of its record and tensors."""
+    try:
+        record, tensors = read_generator(file)
+    except CheckpointError as error:
+        return file.name, False, str(error)
+    side = record.model.resolution
+    return file.name, True, f"a generator of {side}x{side} at step {record.step:,}, {len(tensors)} tensors as written"
