@@ -1,5 +1,5 @@
-"""Write docs/results.md and the table of docs/lineage.md from the files benchmarks/results/*.json, so that no figure there is
-without its origin.
+"""Write docs/results.md and the tables of docs/lineage.md and docs/reliability.md from the files benchmarks/results/*.json, so
+that no figure there is without its origin.
 
 python scripts/results.py            write it
 python scripts/results.py --check    only say whether it is up to date (part of `make check`)
@@ -34,6 +34,7 @@ from sagan.presets import PRESETS
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "results.md"
 LINEAGE_PAGE = ROOT / "docs" / "lineage.md"
+RELIABILITY_PAGE = ROOT / "docs" / "reliability.md"
 
 
 class Strict(BaseModel):
@@ -146,6 +147,24 @@ def first_steps(images: Path = ROOT / "docs" / "images") -> str:
     return "\n\n".join(parts) or "Not trained yet."
 
 
+RELIABILITY = "reliability-"
+COUNTS = ("tried", "held", "time")
+
+
+def proofs(folder: Path = RESULTS) -> str:
+    """What each promise of docs/reliability.md was put to, and how often it held."""
+    rows: list[list[object]] = []
+    for path in sorted(folder.glob(f"{RELIABILITY}*.json")):
+        result = read(path)
+        figures = {figure.name: figure.value for figure in result.figures}
+        facts = "; ".join(f"{name}: {number(value)}" for name, value in figures.items() if name not in COUNTS)
+        held = f"{figures['held']:,.0f} of {figures['tried']:,.0f}"
+        seconds = f"{figures['time']:,.0f} s"
+        rows.append([result.note, held, facts, f"`{result.command}`", f"seed {result.seed}, {seconds}, {result.date}"])
+    columns = ["promise", "held", "among them", "command", "when"]
+    return table(columns, rows) if rows else "Nothing has been recorded yet."
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when the page is stale")
@@ -155,7 +174,11 @@ def main() -> int:
     except ValueError as error:
         print(f"benchmarks/results/{error}", file=sys.stderr)
         return 1
-    pages = {PAGE: {"results": body}, LINEAGE_PAGE: {"lineage": side_by_side, "first steps": first_steps()}}
+    pages = {
+        PAGE: {"results": body},
+        LINEAGE_PAGE: {"lineage": side_by_side, "first steps": first_steps()},
+        RELIABILITY_PAGE: {"proofs": proofs()},
+    }
     return write_or_check(pages, check=check, command="python scripts/results.py")
 
 

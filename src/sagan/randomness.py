@@ -39,6 +39,7 @@ class Stream(IntEnum):
     TEST = 11
     PENALTY = 12  # places between real and fake; index: picture of a discriminator update
     CLASS_ORDER = 13  # order of the classes when they are shown equally often; index: round
+    ROLLBACK = 14  # the seed of all noise after a rollback; index: how many there were
 
 
 def philox(counter: NDArray[np.uint64], key: tuple[NDArray[np.uint64], NDArray[np.uint64]]) -> NDArray[np.uint64]:

@@ -34,7 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "records", "randomness", "disk", "runtime", "layers", "losses", "data", "models", "checkpoint",
         "sampling", "visualise", "training", "config", "presets",
     },
-    "cli": RECORDS | {"config", "presets", "workflows", "errors", "records", "training.reporting"},
+    "cli": RECORDS
+    | {"config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}
+    | {"disk.need_writable"},
     "__main__": {"cli"},
 }  # fmt: skip
 

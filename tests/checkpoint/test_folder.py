@@ -11,10 +11,21 @@ import shutil
 import pytest
 import torch
 
-from sagan.checkpoint.folder import newest, publish, read_folder, read_manifest, step_folder, steps, sweep, verify
-from sagan.checkpoint.manifest import make_manifest
+from sagan.checkpoint.folder import (
+    newest,
+    prepare,
+    publish,
+    read_folder,
+    read_manifest,
+    step_folder,
+    steps,
+    sweep,
+    verify,
+)
+from sagan.checkpoint.manifest import SCHEMA, make_manifest
 from sagan.checkpoint.tensors import pack
-from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, CheckpointMissing
+from sagan.disk import Disk
+from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, CheckpointMissing, ResourceError
 
 
 def contents(step):
@@ -126,7 +137,7 @@ def test_files_and_folders_of_another_checkpoint(run):
         verify(two)
     shutil.rmtree(two)
     shutil.copytree(one, two)
-    with pytest.raises(CheckpointCorrupt, match="its manifest is that of step 1000"):
+    with pytest.raises(CheckpointCorrupt, match="its manifest.json is that of step 1000"):
         verify(two)
     shutil.copytree(one, run / "copied away")
     assert verify(run / "copied away")["step"] == 1000
@@ -194,8 +205,8 @@ def test_sealed_nonsense_is_refused(run, changes):
 
 
 def test_a_future_schema_stops_rather_than_falls_back(run):
-    rewrite(step_folder(run, 2000), schema=2, library="9.1", news="something this version cannot know")
-    with pytest.raises(CheckpointIncompatible, match=r"schema 2 by sagan 9\.1.*up to 1\. Install sagan 9\.1") as caught:
+    rewrite(step_folder(run, 2000), schema=SCHEMA + 1, library="9.1", news="something this version cannot know")
+    with pytest.raises(CheckpointIncompatible, match=r"schema 3 by sagan 9\.1.*up to 2\. Install sagan 9\.1") as caught:
         newest(run)
     assert caught.value.exit_code == 4
 
@@ -219,3 +230,19 @@ def test_other_names_are_no_checkpoints(run):
 
 def test_a_manifest_is_the_same_for_the_same_files():
     assert make_manifest(1, contents(1)) == make_manifest(1, dict(reversed(contents(1).items())))
+
+
+def test_a_start_clears_leftovers_and_finds_a_folder_that_cannot_be_written_to(tmp_path):
+    publish(tmp_path, 1, {"state.json": b"{}"})
+    (tmp_path / "checkpoints" / ".tmp-dead").mkdir()
+    prepare(tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
+
+    class NoCheckpoints(Disk):
+        def write(self, path, payload):
+            if path.parent.name == "checkpoints":
+                raise PermissionError(13, "Permission denied")
+            super().write(path, payload)
+
+    with pytest.raises(ResourceError, match="checkpoints: permission denied"):
+        prepare(tmp_path, NoCheckpoints())

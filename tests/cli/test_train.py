@@ -30,7 +30,7 @@ def record(calls, *argv):
 
 
 def test_paths_go_to_stdout_and_everything_else_to_stderr(train, capsys):
-    train.answer = lambda config, resume, override, watch: (watch(Note("expect 2m")), vars_of)[1]
+    train.answer = lambda config, watch, **named: (watch(Note("expect 2m")), vars_of)[1]
     vars_of = SimpleNamespace(
         run=Path("runs/x"),
         step=600,
@@ -48,7 +48,7 @@ def test_paths_go_to_stdout_and_everything_else_to_stderr(train, capsys):
 
 def test_the_first_command_needs_no_words(train):
     assert record(train) == preset("demo")
-    assert train[0][1]["resume"] == "auto" and train[0][1]["override"] is False
+    assert train[0][1]["resume"] == "auto" and train[0][1]["override"] is train[0][1]["accept_data_change"] is False
     assert record(train, "photos") == preset("sagan-32-small", data="photos")
     assert record(train, "--data", "photos") == preset("sagan-32-small", data="photos")
 
@@ -150,11 +150,12 @@ def test_dry_run_prints_the_record_and_stops(train, workflow, capsys):
     assert capsys.readouterr().out == to_toml(preset("sagan-64", data="photos")) + "\nmemory  2 GiB\nsteps   9\n"
 
 
-def test_resume_and_override_are_handed_on(train):
+def test_resume_and_what_is_allowed_are_handed_on(train):
     Path("old").mkdir()
     Path("old/run.toml").write_text(to_toml(preset("sagan-64", data="photos", seed=7)))
-    config = record(train, "--resume", "old", "--override", "--g-lr", "5e-5")
-    assert train[0][1]["resume"] == "old" and train[0][1]["override"] is True
+    config = record(train, "--resume", "old", "--override", "--accept-data-change", "--g-lr", "5e-5")
+    assert train[0][1]["resume"] == "old"
+    assert train[0][1]["override"] is train[0][1]["accept_data_change"] is True
     assert (config.training.seed, config.training.g_lr, config.output.out) == (7, 5e-5, "old")
 
 
@@ -182,4 +183,5 @@ def test_the_options_of_train_grow_only_by_decision(capsys, monkeypatch):
     golden = Path(__file__).with_name("options.txt").read_text().split()
     assert sorted(listed) == golden
     recorded = {f"--{name.replace('_', '-')}" for name in SLOTS}
-    assert recorded | {"--help", "--config", "--resume", "--override", "--dry-run"} == set(golden)
+    of_the_verb = {"--help", "--config", "--resume", "--override", "--accept-data-change", "--dry-run"}
+    assert recorded | of_the_verb == set(golden)

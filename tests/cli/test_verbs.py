@@ -42,6 +42,7 @@ def check(workflow):
         notes=["one class"],
         bad=["x.png: empty"],
         preview=Path("p.png"),
+        report=None,
         usable=True,
         exit_code=0,
     )
@@ -108,6 +109,13 @@ def test_data_check(check, capsys):
     assert (shown.out, shown.err) == ("pictures  12\np.png\n", "one class\nx.png: empty\n")
     check.answer.exit_code = 3
     assert main(["data", "check", "photos"]) == 3
+
+
+def test_data_check_names_the_report_that_it_wrote(check, capsys):
+    check.answer.report = Path("bad.jsonl")
+    assert main(["data", "check", "photos", "--report", "bad.jsonl"]) == 0
+    assert check[0][1]["report"] == Path("bad.jsonl") and capsys.readouterr().out.endswith("p.png\nbad.jsonl\n")
+    assert main(["data", "check", "photos", "--report", "bad.txt"]) == 2
 
 
 def test_data_check_writes_its_preview_as_png(check, capsys):

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from sagan.disk import Disk, publish_folder, sweep, write_atomic
+from sagan.disk import Disk, probe, publish_folder, sweep, write_atomic
 from sagan.errors import ResourceError
 
 
@@ -95,3 +95,17 @@ def test_sweep_takes_leftovers_only_and_settles_replacements(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["kept", "old", "taken"]
     assert (tmp_path / "old" / "f").read_bytes() == b".replaced-old"
     assert (tmp_path / "taken" / "f").read_bytes() == b"taken"
+
+
+def test_a_file_above_the_limit_of_its_size_says_so(tmp_path):
+    with pytest.raises(ResourceError, match=r"a: a file may not become that large here \(EFBIG\). Raise the limit"):
+        write_atomic(tmp_path / "a", b"x", Refusing("write", errno.EFBIG))
+
+
+def test_a_probe_leaves_nothing_and_says_what_is_wrong(tmp_path):
+    probe(tmp_path)
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(ResourceError, match="the disk is full"):
+        probe(tmp_path, Refusing("write", errno.ENOSPC))
+    with pytest.raises(ResourceError, match="ENOENT"):
+        probe(tmp_path / "missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,8 +11,8 @@ import time
 
 import pytest
 
-from sagan.disk import FolderLock
-from sagan.errors import BusyError
+from sagan.disk import Disk, FolderLock
+from sagan.errors import BusyError, ResourceError
 
 OWNER = """
 import sys, time, os
@@ -128,3 +129,82 @@ def test_the_windows_lock_is_asked_beyond_the_words(tmp_path, monkeypatch):
         assert (tmp_path / ".lock").stat().st_size < Msvcrt.places[0]
         with pytest.raises(BusyError, match=f"process {os.getpid()} "):
             FolderLock(tmp_path).__enter__()
+
+
+def test_a_folder_that_was_made_and_not_used_goes_away(tmp_path):
+    with FolderLock(tmp_path / "new" / "run"):
+        pass
+    assert os.listdir(tmp_path / "new") == []
+    with FolderLock(tmp_path / "used"):
+        (tmp_path / "used" / "run.toml").touch()
+    assert sorted(os.listdir(tmp_path / "used")) == [".lock", "run.toml"]
+    (tmp_path / "there").mkdir()
+    with FolderLock(tmp_path / "there"):
+        pass
+    assert os.listdir(tmp_path / "there") == [".lock"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="deleting open files, as POSIX has it")
+def test_who_locked_a_file_that_the_former_owner_took_away_locks_anew(tmp_path, monkeypatch):
+    run, rounds = tmp_path / "run", []
+
+    class Slow(Disk):
+        def open_lock(self, path):
+            descriptor = super().open_lock(path)
+            if not rounds:
+                rounds.append(path)
+                first.release()  # the former owner leaves now, and takes its unused folder with it
+            return descriptor
+
+    first = FolderLock(run)
+    first.__enter__()
+    with FolderLock(run, Slow()):
+        assert (run / ".lock").exists()
+        with pytest.raises(BusyError, match=f"process {os.getpid()} "), FolderLock(run):
+            pass
+        assert (run / ".lock").exists(), "who is turned away takes nothing away"
+
+
+def test_words_of_the_dead_and_of_the_gone_are_waited_out(tmp_path, owner, monkeypatch):
+    monkeypatch.setattr("sagan.disk.lock._PATIENCE", 0.1)
+    lock = tmp_path / ".lock"
+    truth = lock.read_bytes()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    lock.write_bytes(truth.replace(str(owner.pid).encode(), str(dead.pid).encode()))
+    began = time.monotonic()
+    with pytest.raises(BusyError), FolderLock(tmp_path):
+        pass
+    assert time.monotonic() - began > 0.1
+    lock.write_bytes(truth)
+    with pytest.raises(BusyError, match=f"process {owner.pid} on "), FolderLock(tmp_path):
+        pass
+    lock.write_bytes(b"")
+    with pytest.raises(BusyError, match="another process is writing here"), FolderLock(tmp_path):
+        pass
+
+
+def test_no_words_stay_when_the_owner_leaves_in_order(tmp_path):
+    with FolderLock(tmp_path):
+        assert (tmp_path / ".lock").read_bytes()
+    assert (tmp_path / ".lock").read_bytes() == b""
+
+
+def test_a_full_disk_has_no_room_for_the_words_and_is_held_all_the_same(tmp_path):
+    class Full(Disk):
+        def rewrite(self, descriptor, payload):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with FolderLock(tmp_path, Full()), pytest.raises(BusyError), FolderLock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_folder_that_takes_no_lock_is_not_left_behind(tmp_path, number):
+    class Refusing(Disk):
+        def open_lock(self, path):
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(ResourceError, match="run: "), FolderLock(tmp_path / "run", Refusing()):
+        pass
+    assert os.listdir(tmp_path) == []

@@ -1,17 +1,20 @@
-"""Logs: torn lines spoil only themselves, refusals are answered not raised, resuming tells no step twice."""
+"""Logs: torn lines spoil only themselves, refusals are named, resuming tells no step twice."""
 
 from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from sagan.disk import append_line, cut_log
+from sagan.errors import ResourceError
 
 
 def test_appends_lines(tmp_path):
-    assert append_line(tmp_path / "log", "one") and append_line(tmp_path / "log", "zwölf")
+    append_line(tmp_path / "log", "one")
+    append_line(tmp_path / "log", "zwölf")
     assert (tmp_path / "log").read_bytes() == "one\nzwölf\n".encode()
 
 
@@ -21,12 +24,20 @@ def test_a_torn_line_is_ended_first(tmp_path):
     assert (tmp_path / "log").read_bytes() == b'{"step": 1}\n{"st\n{"step": 2}\n'
 
 
-def test_refusal_is_an_answer(tmp_path, monkeypatch):
-    assert append_line(tmp_path / "no folder" / "log", "x") is False
+def test_a_disk_that_refuses_is_named(tmp_path, monkeypatch):
+    with pytest.raises(ResourceError, match="log: .*ENOENT"):
+        append_line(tmp_path / "no folder" / "log", "x")
     if os.path.exists("/dev/full"):
-        assert append_line("/dev/full", "x") is False
+        with pytest.raises(ResourceError, match="/dev/full: the disk is full: 2 bytes needed"):
+            append_line(Path("/dev/full"), "x")
     monkeypatch.setattr(os, "write", lambda descriptor, data: len(data) - 1)
-    assert append_line(tmp_path / "log", "x") is False
+    with pytest.raises(ResourceError, match="log: the disk is full"):
+        append_line(tmp_path / "log", "x")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no such device")
+def test_what_is_no_file_is_neither_read_to_its_end_nor_cut():
+    assert cut_log(Path("/dev/zero"), 3) == 0
 
 
 def test_two_lines_in_one_call_are_our_mistake(tmp_path):

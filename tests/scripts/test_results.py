@@ -101,3 +101,13 @@ def test_the_lineage_is_a_table_of_what_was_trained(results, tmp_path):
     assert "| `wgan-32` | 120 | 20 | 87.5% | 75.0% | 50.0% | 25.0% |" in text
     assert "(images/lineage-wgan-32.png)" in text and "(images/lineage-wgan-32-curves.png)" in text
     assert "gan-32 after 100 steps" in results.first_steps(tmp_path)
+
+
+def test_the_proofs_are_a_table_of_promises(results, tmp_path):
+    assert results.proofs(tmp_path) == "Nothing has been recorded yet."
+    values = {"tried": 200, "held": 199, "inside a save": 84, "time": 251.6}
+    figures = [{"name": name, "value": value, "unit": ""} for name, value in values.items()]
+    result = GOOD | {"name": "reliability-kills", "figures": figures, "note": "Nothing is lost.", "seed": 3}
+    (tmp_path / "reliability-kills.json").write_text(json.dumps(result))
+    (row,) = [line for line in results.proofs(tmp_path).splitlines() if "Nothing is lost." in line]
+    assert "| 199 of 200 | inside a save: 84 |" in row and "seed 3, 252 s" in row

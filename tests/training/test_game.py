@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
+from sagan import runtime
+from sagan.errors import ResourceError
+from sagan.training import game
 from sagan.training.game import frozen
 
 
@@ -40,3 +44,14 @@ def test_frozen_passes_gradients_through_and_thaws_even_after_an_error(make_game
         pass
     assert x.grad is not None and network.weight.grad is None
     assert network.weight.requires_grad and not network.bias.requires_grad, "what was frozen before stays so"
+
+
+def test_networks_beyond_memory_are_refused_before_they_are_built(make_game, monkeypatch, tmp_path):
+    said = tmp_path / "meminfo"
+    said.write_text("MemAvailable: 10 kB\n")
+    monkeypatch.setattr(runtime, "MEMORY", said)
+    monkeypatch.setattr(game, "build_generator", lambda *given, **options: pytest.fail("it was built"))
+    with pytest.raises(
+        ResourceError, match="training networks of these sizes takes .* GiB of memory, and 0.0 GiB are free"
+    ):
+        make_game()

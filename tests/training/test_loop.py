@@ -7,7 +7,7 @@ import torch
 
 from sagan.errors import NumericError
 from sagan.training.config import TrainingConfig
-from sagan.training.loop import CHECK_EVERY, Chore, Length, length_of, run_loop
+from sagan.training.loop import Chore, Length, length_of, run_loop
 
 NEVER = Length(None, None, None)
 
@@ -16,20 +16,51 @@ NEVER = Length(None, None, None)
 def play(monkeypatch):
     """play(length, ...): run the loop on a game that only counts: 10 pictures and 2 seconds a step."""
 
-    def run(length, *, chores=(), stop=lambda game: False, losses=lambda step: 0.5, step=0, before=0.0):
-        game = SimpleNamespace(step=step, images=10 * step)
+    class Copy:
+        """LastGood of a game that has no tensors."""
+
+        def __init__(self, game):
+            self.keep(game)
+
+        def keep(self, game):
+            self.step = game.step
+
+        def go_back(self, game, broke_at):
+            game.step, game.images = self.step, 10 * self.step
+            game.rollbacks = (*game.rollbacks, broke_at)
+
+    class Numbers:
+        """Batches that are their numbers."""
+
+        def __init__(self, game):
+            self.game, self.rest = game, iter(range(1000, 2000))
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return next(self.rest)
+
+        def seek(self, position):
+            self.game.sought.append(position)
+            self.rest = iter(range(1000 + position // 10, 2000))
+
+    def run(length, *, stop=lambda game: False, losses=lambda step: 0.5, step=0, before=0.0, **options):
+        game = SimpleNamespace(step=step, images=10 * step, sought=[], rollbacks=())
         clock = SimpleNamespace(now=1000.0)
 
         def one_step(game, batches):
             next(batches)
-            game.step, game.images = game.step + 1, game.images + 10
             clock.now += 2.0
-            return {"loss/generator": torch.tensor(losses(game.step))}
+            loss = torch.tensor(losses(game.step + 1))
+            game.step, game.images = game.step + 1, game.images + 10
+            return {"loss/generator": loss}
 
         monkeypatch.setattr("sagan.training.loop.train_step", one_step)
         monkeypatch.setattr("sagan.training.loop.time", SimpleNamespace(monotonic=lambda: clock.now))
-        batches = iter(range(1000, 2000))
-        took = run_loop(game, batches, length=length, seconds_before=before, chores=chores, stop=lambda: stop(game))
+        monkeypatch.setattr("sagan.training.loop.LastGood", Copy)
+        options = {"chores": (), **options}
+        took = run_loop(game, Numbers(game), length=length, seconds_before=before, stop=lambda: stop(game), **options)
         return game, took
 
     return run
@@ -101,23 +132,53 @@ def test_a_stop_ends_after_the_step_with_all_chores(play):
     assert game.step == 3 and [moment.last for moment in done] == [True]
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_loss_that_is_not_finite_stops_the_run_within_the_interval(play, bad):
-    done = []
+def breaks_at(*steps):
+    """A loss that is not finite the first time that each of these steps is taken."""
+    left = list(steps)
+
+    def losses(step):
+        if step in left:
+            left.remove(step)
+            raise NumericError("loss/generator is not finite")
+        return 0.5
+
+    return losses
+
+
+def test_a_step_that_breaks_goes_back_to_the_last_copy_and_on(play):
+    setbacks, done = [], []
+    game, _ = play(
+        Length(250, None, None),
+        chores=[Chore(10, lambda moment: done.append(moment.game.step))],
+        losses=breaks_at(231, 7),
+        went_back=setbacks.append,
+    )
+    assert [(one.what, one.broke_at, one.back_to) for one in setbacks] == [
+        ("loss/generator is not finite", 6, 0), ("loss/generator is not finite", 230, 200)
+    ]  # fmt: skip
+    assert done == [*range(10, 231, 10), *range(210, 251, 10)]
+    assert game.step == 250 and game.sought == [0, 2000]
+
+
+def test_a_save_is_never_gone_back_behind(play):
+    setbacks = []
+    save = Chore(40, lambda moment: None, settles=True)
+    play(Length(150, None, None), chores=[save], losses=breaks_at(139), went_back=setbacks.append)
+    assert [(one.broke_at, one.back_to, one.batch) for one in setbacks] == [(138, 120, 1138)]
+
+
+def test_a_run_that_breaks_again_and_again_ends_with_its_state_good_and_all_told(play):
+    setbacks = []
     with pytest.raises(
-        NumericError, match=f"^loss/generator is {bad} at step {CHECK_EVERY}. The last checkpoint"
+        NumericError, match="^loss/generator is not finite at step 14, for the 4th time in 1,000 steps. The last"
     ) as info:
-        play(Length(50, None, None), chores=[Chore(5, done.append)], losses=lambda step: bad if step >= 7 else 0.5)
+        play(Length(50, None, None), losses=breaks_at(12, 13, 14, 15), went_back=setbacks.append)
     assert info.value.exit_code == 6
-    assert [moment.game.step for moment in done] != [] and len(done) == 1, "nothing is saved after the check"
+    assert [one.broke_at for one in setbacks] == [11, 12, 13, 14]
 
 
-def test_the_last_step_is_checked_before_it_is_saved(play):
-    done = []
-    with pytest.raises(NumericError, match="at step 3"):
-        play(
-            Length(3, None, None),
-            chores=[Chore(0, done.append)],
-            losses=lambda step: float("nan") if step == 3 else 1.0,
-        )
-    assert done == []
+def test_the_time_is_that_of_the_last_step(play):
+    """What comes after it takes time too, and must not make a stopped run look like a finished one."""
+    length, stops = Length(None, None, 9.0), iter([False, True])
+    game, took = play(length, stop=lambda game: next(stops), chores=[Chore(0, lambda moment: None)])
+    assert (game.step, took) == (1, 2.0) and length.share(game, took) < 1.0

@@ -4,19 +4,21 @@ import json
 
 import pytest
 
+from sagan.errors import ResourceError
 from sagan.training.reporting import Note, nobody, read_log, write_log_line
 
 
 def test_a_line_a_call_with_counters_whole_and_six_figures(tmp_path):
     log = tmp_path / "log.jsonl"
-    assert write_log_line(log, {"step": 12345678, "loss/generator": 0.123456789})
-    assert write_log_line(log, {"step": 12345679, "seconds": 1234567.0})
+    write_log_line(log, {"step": 12345678, "loss/generator": 0.123456789})
+    write_log_line(log, {"step": 12345679, "seconds": 1234567.0})
     lines = log.read_text().splitlines()
     assert lines == ['{"step": 12345678, "loss/generator": 0.123457}', '{"step": 12345679, "seconds": 1234570.0}']
 
 
-def test_a_log_that_cannot_be_written_is_reported_and_not_raised(tmp_path):
-    assert write_log_line(tmp_path / "none" / "log.jsonl", {"step": 1}) is False
+def test_a_log_that_cannot_be_written_says_so(tmp_path):
+    with pytest.raises(ResourceError, match="log.jsonl: .*ENOENT"):
+        write_log_line(tmp_path / "none" / "log.jsonl", {"step": 1})
 
 
 def test_nothing_but_finite_numbers_is_written(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -60,6 +61,20 @@ def test_a_set_with_too_many_bad_files_ends_with_code_3(own_photos, tmp_path, mo
     assert not result.usable and result.exit_code == 3 and len(result.bad) == 10
     assert main(["data", "check", str(own_photos), "--resolution", "16"]) == 3
     assert "boats/01.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("policy", ["skip", "stop", "quarantine"])
+def test_the_report_lists_everything_and_the_set_stays_as_it_is(own_photos, tmp_path, contents, policy):
+    for number in range(40):
+        (own_photos / "barns" / f"bad{number:02}.png").write_bytes(b"")
+    before, report = contents(own_photos), tmp_path / "bad.jsonl"
+    data = DataConfig(data=str(own_photos), max_bad=1, on_bad=policy)
+    result = check_data(data, 16, tmp_path / "p.png", report=report)
+    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    assert result.report == report and result.bad[-1] == "and 8 more: --report lists all"
+    assert [row["path"] for row in rows] == [f"barns/bad{number:02}.png" for number in range(40)]
+    assert {(row["code"], row["reason"], row["action"]) for row in rows} == {("empty", "has 0 bytes", policy)}
+    assert contents(own_photos) == before and not (tmp_path / "own-photos-quarantine").exists()
 
 
 def test_nothing_to_look_at(tmp_path):

@@ -15,8 +15,8 @@ import pytest
 
 from sagan.checkpoint.folder import newest, step_folder, steps
 from sagan.cli.main import main
-from sagan.errors import CheckpointCorrupt, ConfigError, DataError
-from sagan.training.reporting import Note
+from sagan.errors import CheckpointCorrupt, ConfigError, DataError, Interrupted
+from sagan.training.reporting import Note, Progress
 from sagan.workflows.train import train
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -146,6 +146,41 @@ def test_a_signal_saves_and_the_same_command_goes_on(tmp_path, tiny, photos, who
     assert unequal(out, whole_run("fp32", stopped + 2), stopped + 2) == []
 
 
+def test_a_signal_before_the_first_step_ends_at_once_and_claims_no_checkpoint(tmp_path, tiny, photos, whole_run):
+    def interrupt(event):
+        if isinstance(event, Note) and event.text.startswith("Expected to take"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    out = tmp_path / "run"
+    config = tiny(photos, out, steps=2, save_every=0, sample_every=1000)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, watch=interrupt)
+    assert steps(out) == []
+    train(config)
+    assert unequal(out, whole_run("fp32", 2), 2) == []
+
+
+def test_a_stop_saves_and_does_no_more(tmp_path, tiny, photos):
+    def interrupt(event):
+        if isinstance(event, Progress) and event.step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    out = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        train(tiny(photos, out, steps=9, save_every=0, sample_every=1), watch=interrupt)
+    assert steps(out) == [0, 2]
+    assert not (out / "report.html").exists() and not (out / "samples" / "step-00000002.png").exists()
+
+
+def test_a_signal_in_the_last_step_leaves_a_finished_run(tmp_path, tiny, photos):
+    def interrupt(event):
+        if isinstance(event, Progress) and event.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    result = train(tiny(photos, tmp_path / "run", steps=2, save_every=0, sample_every=1000), watch=interrupt)
+    assert result.stopped == "reached its steps" and result.report.exists() and result.grid is not None
+
+
 def refused(capsys, *words):
     """The exit code and the one line of a command that must fail."""
     code = main(["train", *map(str, words)])
@@ -199,7 +234,7 @@ def test_changed_pictures_are_refused(own_run, own_photos, tiny, contents):
     assert train(tiny(own_photos, own_run, steps=5, log_every=1, sample_every=2, save_every=2)).step == 5, "moved only"
     first = next(own_photos.rglob("*.png"))
     shutil.copy(next(path for path in own_photos.rglob("*.png") if path != first), first)
-    with pytest.raises(DataError, match="the pictures are not those of the run: fingerprint .*, was .*--out") as info:
+    with pytest.raises(DataError, match="the pictures are not those of the run: .*--out") as info:
         train(tiny(own_photos, own_run, steps=9, log_every=1, sample_every=2, save_every=2))
     assert info.value.exit_code == 3
     assert contents(own_run / "checkpoints") == before

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from sagan.checkpoint.manifest import MANIFEST, MAX_MANIFEST_BYTES, make_manifest, parse_manifest
-from sagan.disk import DISK, Disk, UnfitFile, disk_errors, publish_folder, read_whole
+from sagan.disk import DISK, Disk, UnfitFile, disk_errors, probe, publish_folder, read_whole
 from sagan.disk import sweep as sweep_folder
 from sagan.disk.faults import resource_error
 from sagan.disk.reading import open_regular
@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     folder = Path(folder)
     sizes = _listing(folder)
     if MANIFEST not in sizes:
-        raise CheckpointCorrupt("it has no manifest", where=folder, remedy=_REMEDY)
+        raise CheckpointCorrupt(f"it has no {MANIFEST}", where=folder, remedy=_REMEDY)
     manifest = parse_manifest(_read(folder / MANIFEST, MAX_MANIFEST_BYTES), folder / MANIFEST)
     files: dict[str, Any] = manifest["files"]
     expected, got = {*files, MANIFEST}, set(sizes)
@@ -87,7 +87,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if unknown := sorted(got - expected):
         raise CheckpointCorrupt(f"the file {unknown[0]!r} is not in the manifest", where=folder, remedy=_REMEDY)
     if _NAME.fullmatch(folder.name) and folder.name != step_folder(folder, manifest["step"]).name:
-        raise CheckpointCorrupt(f"its manifest is that of step {manifest['step']}", where=folder, remedy=_REMEDY)
+        raise CheckpointCorrupt(f"its {MANIFEST} is that of step {manifest['step']}", where=folder, remedy=_REMEDY)
     for name, entry in files.items():
         if sizes[name] != entry["bytes"]:
             raise CheckpointCorrupt(
@@ -105,12 +105,17 @@ def verify(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The manifest and the verified bytes of every file: what was checked is what is used. Raises as `verify` does."""
+def read_folder(folder: Path, only: Collection[str] | None = None) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest and the verified bytes of every file: what was checked is what is used. Raises as `verify` does.
+
+    only: names of the files to read; all of them without.
+    """
     folder = Path(folder)
     manifest = read_manifest(folder)
     contents = {}
     for name, entry in manifest["files"].items():
+        if only is not None and name not in only:
+            continue
         contents[name] = _read(folder / name, entry["bytes"])
         _compare(hashlib.sha256(contents[name]).hexdigest(), entry, folder / name)
     return manifest, contents
@@ -118,8 +123,23 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def sweep(run: Path, disk: Disk = DISK) -> list[str]:
     """Clear what dead writers left in a run, before `newest`; the names handled. Only for the holder of its lock."""
-    run = Path(run)
-    return [name for folder in (run, run / "samples", run / CHECKPOINTS) for name in sweep_folder(folder, disk)]
+    return [name for folder in _places(run) for name in sweep_folder(folder, disk)]
+
+
+def prepare(run: Path, disk: Disk = DISK) -> None:
+    """What a start does first, once it holds the lock: sweep, then find out that every folder can be written to.
+
+    Raises ResourceError, within moments rather than at the first save.
+    """
+    sweep(run, disk)  # first: what a dead writer left may be all that fills the disk
+    for folder in _places(run):
+        if folder.is_dir():
+            probe(folder, disk)
+
+
+def _places(run: Path) -> tuple[Path, ...]:
+    """The folders that a run writes into."""
+    return Path(run), Path(run) / "samples", Path(run) / CHECKPOINTS
 
 
 def _listing(folder: Path) -> dict[str, int]:

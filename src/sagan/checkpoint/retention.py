@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from sagan.checkpoint.folder import read_manifest, step_folder, steps
+from sagan.checkpoint.folder import publish, read_manifest, step_folder, steps, sweep
 from sagan.checkpoint.strict_json import dump_strict_json, parse_strict_json
 from sagan.disk import DISK, Disk, UnfitFile, disk_errors, read_whole, write_atomic
 from sagan.disk.atomic import TRASH
@@ -26,14 +27,14 @@ class Best(Record):
     protocol: str = Field(max_length=256, description="How it was measured; values of two protocols never compare.")
 
 
-def retain(run: Path, keep: int, best_step: int | None = None, disk: Disk = DISK) -> list[str]:
+def retain(run: Path, keep: int, now: int, best_step: int | None = None, disk: Disk = DISK) -> list[str]:
     """Delete all but the newest `keep` (at least 2) checkpoints and the best; one line of warning per one that stayed.
 
-    Only whole ones count and only whole ones go: damaged ones are left for their owner to look at. Each goes by one
-    rename first, so that no half-deleted folder ever looks like a checkpoint. Never raises for a disk that refuses:
-    keeping too much must not end a run.
+    now: the step that the run stands at. Later checkpoints are those that it could not go on from: they neither count
+    nor go, and nor do damaged ones; their owner may look at them. Each goes by one rename first, so that no half-deleted
+    folder ever looks like a checkpoint. Never raises for a disk that refuses: keeping too much must not end a run.
     """
-    whole = [step for step in steps(run) if _is_whole(step_folder(run, step))]
+    whole = [step for step in steps(run) if step <= now and _is_whole(step_folder(run, step))]
     kept = {*whole[-max(keep, _LEAST) :], best_step}
     warnings = []
     for step in whole:
@@ -48,6 +49,29 @@ def retain(run: Path, keep: int, best_step: int | None = None, disk: Disk = DISK
         except ResourceError as error:
             warnings.append(f"could not delete an old checkpoint: {error}")
     return warnings
+
+
+def publish_or_make_room(run: Path, step: int, files: Mapping[str, bytes], keep: int, disk: Disk = DISK) -> Path:
+    """`publish`; when the disk refuses, clear leftovers and what retention would delete, and try once more.
+
+    The second try writes everything anew, so that no sync that failed is tried again.
+    Raises ResourceError; older checkpoints are then as they were.
+    """
+    try:
+        return publish(run, step, files, disk)
+    except ResourceError:
+        _make_room(run, keep, step - 1, disk)
+    return publish(run, step, files, disk)
+
+
+def _make_room(run: Path, keep: int, now: int, disk: Disk) -> None:
+    """Delete what nobody needs, as far as the disk lets; nothing that a run would keep."""
+    try:
+        sweep(run, disk)
+        best = read_best(run)
+    except (ResourceError, CheckpointCorrupt):  # without knowing the best one, none is known to be superfluous
+        return
+    retain(run, keep, now, None if best is None else best.step, disk)
 
 
 def write_best(run: Path, step: int, value: float, protocol: str, disk: Disk = DISK) -> None:

@@ -13,8 +13,9 @@ from sagan.cli.printing import duration, note, say, say_rows, say_text
 from sagan.cli.verbs import AttendWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
+from sagan.disk import need_writable
 from sagan.errors import CheckpointCorrupt, ConfigError
-from sagan.presets import PRESETS, assemble
+from sagan.presets import PRESETS, assemble, run_folder
 
 
 def train(argv: list[str]) -> int:
@@ -31,11 +32,13 @@ def train(argv: list[str]) -> int:
         say("")
         say_rows(planned.rows)
         return 0
+    need_writable(run_folder(config))  # before the seconds that importing torch takes
     from sagan.cli.progress import Watch
     from sagan.workflows.train import train
 
     with Watch() as watch:
-        result = train(config, resume=own.resume, override=own.override, watch=watch)
+        allowed = {"override": own.override, "accept_data_change": own.accept_data_change}
+        result = train(config, resume=own.resume, **allowed, watch=watch)
     note(f"{result.stopped}: step {result.step:,}, {result.images:,} pictures, {duration(result.seconds)}")
     _say_paths([result.run, result.grid, result.report])
     return 0
@@ -124,19 +127,19 @@ def data_check(argv: list[str]) -> int:
 
     out = _path(own.out)
     need_suffix(out, ".png", "the preview")
-    result = check_data(checked(DataConfig, words), own.resolution, out, channels=own.channels)
+    report = _path(own.report)
+    need_suffix(report, ".jsonl", "the report")
+    result = check_data(checked(DataConfig, words), own.resolution, out, channels=own.channels, report=report)
     say_rows(result.rows)
     for line in [*result.notes, *result.bad]:
         note(line)
-    _say_paths([result.preview])
+    _say_paths([result.preview, result.report])
     return int(result.exit_code)
 
 
 def verify(argv: list[str]) -> int:
-    """`sagan verify RUN|CHECKPOINT`; ends with code 4 when a checkpoint differs from its manifest."""
-    about = (
-        "Check every checkpoint of a run, or one of them, file by file, against the sizes and hashes of its manifest."
-    )
+    """`sagan verify RUN|CHECKPOINT|GENERATOR`; ends with code 4 when one differs from what was written."""
+    about = "Check every checkpoint of a run, one of them, or a generator file against the hashes stored with it."
     own = checked(VerifyWords, _words(argv, "verify", about, VerifyWords, ["run"]))
     from sagan.workflows.verify import verify
 

@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
-from sagan.cli.printing import complain, confess, leave_broken_streams, note, say, show_any_name
-from sagan.errors import ConfigError, SaganError
+from sagan.cli.leaving import WORDS, LeaveAtOnce
+from sagan.cli.printing import complain, confess, deliver, leave_broken_streams, note, say, show_any_name
+from sagan.errors import ConfigError, ResourceError, SaganError
+from sagan.training.stopping import Stopped
 
 # verb -> its line in the help. Each is a function of sagan.cli.commands, imported when it is used.
 VERBS = {
@@ -24,16 +26,36 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code (see `sagan.errors`). Never raises."""
+    """Run one command; returns the exit code (see `sagan.errors`). Never raises.
+
+    argv: the words after `sagan`. None takes the process's own and treats the process as ours: it ends after this, and
+    a signal that comes so late changes nothing any more.
+    """
+    leaving = LeaveAtOnce()
+    leaving.install()
+    try:
+        try:
+            return _answer(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            leaving.ignore() if argv is None else leaving.restore()
+    except KeyboardInterrupt as stop:  # in the last instructions, after the answer
+        return stop.exit_code if isinstance(stop, Stopped) else 130
+
+
+def _answer(argv: list[str]) -> int:
+    """The exit code of one command, with every exception turned into words."""
     show_any_name()
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        return _run(argv)
     except SaganError as error:
         complain(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        note("sagan: stopped at once; earlier checkpoints are untouched")
-        return 130
+    except KeyboardInterrupt as stop:
+        note(WORDS)
+        return stop.exit_code if isinstance(stop, Stopped) else 130
+    except MemoryError:
+        complain(ResourceError("out of memory", remedy="Close other programs, or ask for less at a time."))
+        return ResourceError.exit_code
     except BrokenPipeError:  # the reader of our output left, as `head` does
         return 0
     except SystemExit as stop:  # tyro, after it printed a help text
@@ -57,7 +79,7 @@ def _run(argv: list[str]) -> int:
     verb, rest = _verb(argv)
     command: Callable[[list[str]], int] = getattr(import_module("sagan.cli.commands"), verb.replace(" ", "_"))
     code = command(rest)
-    sys.stdout.flush()
+    deliver()
     return code
 
 

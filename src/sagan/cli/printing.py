@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
-from sagan.errors import SaganError, printable
+from sagan.errors import ResourceError, SaganError, printable
 
 REPORT = "sagan: this is a fault of ours; please report it with the lines above and the output of `sagan info`."
 
 
 def say(line: object) -> None:
-    """A result, one line on standard output; names of files cannot steer the terminal."""
-    sys.stdout.write(printable(line) + "\n")
+    """A result, one line on standard output; names of files cannot steer the terminal. Raises as `deliver` does."""
+    with _taking_results():
+        sys.stdout.write(printable(line) + "\n")
 
 
 def say_text(text: str) -> None:
@@ -30,6 +31,23 @@ def say_rows(rows: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in pairs), default=0)
     for name, value in pairs:
         say(f"{name:<{width}}  {value}")
+
+
+def deliver() -> None:
+    """See to it that the results have been taken. Raises ResourceError when they cannot be, as on a full disk."""
+    with _taking_results():
+        sys.stdout.flush()
+
+
+@contextmanager
+def _taking_results() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # a reader who has seen enough
+        raise
+    except OSError as error:
+        remedy = "Free some space, or let the results go elsewhere."
+        raise ResourceError(f"cannot be written: {error.strerror}", where="standard output", remedy=remedy) from error
 
 
 def note(line: object) -> None:
@@ -65,10 +83,10 @@ def show_any_name() -> None:
 
 def leave_broken_streams() -> None:
     """Point a stream that nobody takes any more at nothing, lest Python complain at its end with a code of its own."""
-    for stream, faults in ((sys.stdout, BrokenPipeError), (sys.stderr, OSError)):
+    for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except faults:
+        except OSError:
             with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

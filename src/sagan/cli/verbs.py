@@ -20,6 +20,7 @@ class TrainWords(Record):
     config: str | None = Field(None, description="A TOML file of options, such as the run.toml of a run.")
     resume: str = Field("auto", description="auto goes on where the run's folder stopped; off starts anew; or a PATH.")
     override: bool = Field(False, description="Allow a resumed run another schedule, such as other learning rates.")
+    accept_data_change: bool = Field(False, description="Allow a resumed run other pictures, with as many classes.")
     dry_run: bool = Field(False, description="Print the whole record and what the run would cost, and stop.")
 
 
@@ -56,12 +57,15 @@ class CheckWords(Record):
     resolution: int | None = Field(None, description="Side of the square pictures, as training would make them.", ge=1)
     channels: int = Field(3, description="1 for grey, 3 for RGB, 4 for RGB with transparency.", ge=1, le=4)
     out: str | None = Field(None, description="Where to write the preview (-o).")
+    report: str | None = Field(
+        None, description="Where to write all that is left out, and why, one JSON object a line."
+    )
 
 
 class VerifyWords(Record):
     """`sagan verify`."""
 
-    run: str = Field(description="A run's folder, or one checkpoint inside it.")
+    run: str = Field(description="A run's folder, one checkpoint inside it, or a generator.safetensors.")
 
 
 def checked(record: type[R], words: Mapping[str, Any]) -> R:

@@ -95,6 +95,19 @@ def ensure_folder(path: Path, disk: Disk = DISK) -> None:
             disk.sync_folder(folder.parent)
 
 
+def probe(folder: Path, disk: Disk = DISK) -> None:
+    """Find out whether `folder` can be written to, before anything is done that would be in vain. Raises ResourceError.
+
+    Only for the holder of the folder's lock, since it leaves a file to `sweep` when it dies.
+    """
+    temporary = folder / _temporary_name("probe")
+    with disk_errors(folder):
+        try:
+            disk.write(temporary, b"?")  # not empty: a full disk still takes names
+        finally:
+            _discard(temporary, disk)
+
+
 def sweep(folder: Path, disk: Disk = DISK) -> list[str]:
     """Remove what dead writers left directly in `folder`, and put back what they had moved aside; the names handled.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,18 @@ def disk_errors(path: Path, *, needed: int = 0) -> Iterator[None]:
         raise resource_error(error, path, needed=needed) from error
 
 
+def need_writable(folder: Path) -> None:
+    """Refuse a folder, there already or not, that can certainly not be written to. Changes nothing, and takes no time.
+
+    Raises ResourceError. Only writing tells for sure that it can: `probe` does.
+    """
+    there = next((place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir()), None)
+    if there is not None and not os.access(there, os.W_OK | os.X_OK):
+        read_only = os.name == "posix" and os.statvfs(there).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
+        raise resource_error(OSError(number, os.strerror(number)), folder)
+
+
 def resource_error(error: OSError, path: Path, *, needed: int = 0) -> ResourceError:
     """The ResourceError that says `error` about `path`. needed: bytes that were to be written, when known."""
     if error.errno in _FULL:
@@ -30,6 +43,12 @@ def resource_error(error: OSError, path: Path, *, needed: int = 0) -> ResourceEr
             f"the disk is full: {_size(needed)} needed, {_free(path)} free",
             where=path,
             remedy="Free some space or choose a folder on another disk, then run the same command again.",
+        )
+    if error.errno == errno.EFBIG:
+        return ResourceError(
+            "a file may not become that large here (EFBIG)",
+            where=path,
+            remedy="Raise the limit on the size of files (ulimit -f), or choose a folder on another disk.",
         )
     if error.errno == errno.EROFS:
         return ResourceError(

@@ -1,4 +1,4 @@
-"""Append-only logs, one JSON object a line. A log is worth less than its run: writing one never stops it."""
+"""Append-only logs, one JSON object a line."""
 
 from __future__ import annotations
 
@@ -10,33 +10,26 @@ from sagan.disk.atomic import write_atomic
 from sagan.disk.effects import DISK, Disk
 from sagan.disk.faults import disk_errors
 
-_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
-
-def append_line(path: Path, text: str) -> bool:
-    """Append one line; False when the disk refuses. `text` holds no line break.
+def append_line(path: Path, text: str, disk: Disk = DISK) -> None:
+    """Append one line; `text` holds no line break.  Raises ResourceError, which whoever writes a log only tells.
 
     One write, no sync. A line torn by an earlier death or a full disk is ended first, so that it spoils only itself.
     """
     assert "\n" not in text and "\r" not in text, "one call, one line"
     line = text.encode("utf-8", "backslashreplace") + b"\n"
-    try:
-        descriptor = os.open(path, _APPEND, 0o666)
-        try:
-            if _ends_torn(descriptor):
-                line = b"\n" + line
-            return os.write(descriptor, line) == len(line)
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return False
+    with disk_errors(path, needed=len(line)):
+        disk.append(path, b"\n" + line if _ends_torn(path) else line)
 
 
-def _ends_torn(descriptor: int) -> bool:
-    if os.lseek(descriptor, 0, os.SEEK_END) == 0:
+def _ends_torn(path: Path) -> bool:
+    if not path.is_file():  # missing, or something like /dev/full
         return False
-    os.lseek(descriptor, -1, os.SEEK_END)
-    return os.read(descriptor, 1) != b"\n"
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def cut_log(path: Path, last_step: int, disk: Disk = DISK) -> int:
@@ -47,7 +40,7 @@ def cut_log(path: Path, last_step: int, disk: Disk = DISK) -> int:
     Raises ResourceError.
     """
     with disk_errors(path):
-        if not path.exists():
+        if not path.is_file():
             return 0
         lines = path.read_bytes().splitlines(keepends=True)
         kept = [line for line in lines if _belongs(line, last_step)]

@@ -122,6 +122,9 @@ class OutputConfig(Record):
     sample_every: int = option(500, "Steps between picture grids; 0 for none.", resume="free", ge=0)
     save_every: int = option(500, "Steps between checkpoints; 0 for only the last.", resume="free", ge=0)
     keep: int = option(2, "Newest checkpoints to keep, at least 2; the best is kept besides.", resume="free", ge=2)
+    failed_saves: int = option(
+        3, "Saves in a row that may fail before the run stops; 0 stops at the first.", resume="free", ge=0
+    )
     tensorboard: bool = option(False, "Write TensorBoard events too (needs the extra 'track').", resume="free")
     threads: int = option(0, "Processor threads; 0 means all cores.", resume="schedule", ge=0, le=1024)
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.", resume="free")

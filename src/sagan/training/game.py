@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sagan.losses.adversarial import LOSSES, AdversarialLoss
-from sagan.models.build import build_discriminator, build_generator
+from sagan.models.build import (
+    build_discriminator,
+    build_generator,
+    discriminator_outline,
+    generator_outline,
+    parameter_count,
+)
 from sagan.models.config import ModelConfig
 from sagan.models.network import Discriminator, Generator
-from sagan.randomness import Stream, integers, normal, uniform
-from sagan.runtime import Runtime
+from sagan.randomness import Stream, bits, integers, normal, uniform
+from sagan.runtime import Runtime, require_memory
 from sagan.training.averaging import AveragedGenerator
 from sagan.training.config import TrainingConfig
 from sagan.training.optimisers import Optimiser, build_optimiser
@@ -27,6 +33,7 @@ class Game:
     """Everything the update step touches. Counters are of finished updates.
 
     label_shares: (classes,) how often each class is drawn for fakes; None for all alike.
+    rollbacks: the steps at which numbers left the finite, so that the run went back and drew other noise.
     """
 
     config: TrainingConfig
@@ -40,6 +47,15 @@ class Game:
     label_shares: NDArray[np.float64] | None = None
     step: int = 0
     critic_updates: int = 0
+    rollbacks: tuple[int, ...] = ()
+
+    @property
+    def noise_seed(self) -> int:
+        """What all noise depends on: the record's seed, and another one after each rollback."""
+        if not self.rollbacks:
+            return self.config.seed
+        low, high = map(int, bits(self.config.seed, Stream.ROLLBACK, len(self.rollbacks), 2))
+        return (high >> 1) << 32 | low
 
     @property
     def loss(self) -> AdversarialLoss:
@@ -58,7 +74,7 @@ class Game:
 
         count: B; None for the batch size. Labels are uniform over the classes, or follow `label_shares`.
         """
-        seed, count = self.config.seed, count or self.config.batch_size
+        seed, count = self.noise_seed, count or self.config.batch_size
         ids = update * count + np.arange(count)
         latents = torch.from_numpy(normal(seed, noise, ids, self.generator.z_dim)).to(self.device)
         if not self.generator.classes:
@@ -76,7 +92,9 @@ def new_game(
     """Fresh players at step 0, drawn from the run's seed.
 
     classes: 0 for an unconditional game.  counts: pictures a class, for `fake_labels` "data".
+    Raises ConfigError, ResourceError for networks that are too large, before memory is given to them.
     """
+    _refuse_too_large(model, classes, runtime)
     generator = runtime.place(build_generator(model, classes, seed=training.seed))
     discriminator = runtime.place(build_discriminator(model, classes, seed=training.seed))
     by_data = training.fake_labels == "data" and len(counts) > 0
@@ -91,6 +109,16 @@ def new_game(
         device=runtime.device,
         label_shares=np.asarray(counts, dtype=np.float64) / sum(counts) if by_data else None,
     )
+
+
+def _refuse_too_large(model: ModelConfig, classes: int, runtime: Runtime) -> None:
+    generator = parameter_count(generator_outline(model, classes))
+    discriminator = parameter_count(discriminator_outline(model, classes))
+    kept = 4 * generator + 3 * discriminator  # weights and two of Adam's memory, and the average: once for going back
+    here = (
+        generator + discriminator + kept if runtime.device.type == "cpu" else 0
+    )  # gradients; and all of it where it trains
+    require_memory(4 * (here + kept), "training networks of these sizes")
 
 
 @contextmanager

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sagan.data.batches import Batch
+from sagan.data.batches import Batch, Batches
 from sagan.errors import NumericError
 from sagan.training.config import TrainingConfig, seconds
 from sagan.training.game import Game
+from sagan.training.guard import MOST, SNAPSHOT_EVERY, WITHIN, LastGood, breaks_too_often
 from sagan.training.step import Report, train_step
-
-CHECK_EVERY = 10  # steps between looks at the losses: each look waits for the device
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,21 @@ class Chore:
     every: int
     work: Callable[[Moment], None]
     at_end: bool = True
+    settles: bool = False  # a run that breaks later never goes back to before this
 
     def is_due(self, moment: Moment) -> bool:
         on_time = self.every > 0 and moment.game.step % self.every == 0
         return on_time or (moment.last and self.at_end)
+
+
+@dataclass(frozen=True)
+class Setback:
+    """A number left the finite. what: which.  broke_at, back_to: steps.  batch: the pictures that were shown last."""
+
+    what: str
+    broke_at: int
+    back_to: int
+    batch: Batch
 
 
 @dataclass(frozen=True)
@@ -78,41 +88,46 @@ def length_of(training: TrainingConfig) -> Length:
 
 def run_loop(
     game: Game,
-    batches: Iterator[Batch],
+    batches: Batches,
     *,
     length: Length,
     seconds_before: float,
     chores: Sequence[Chore],
     stop: Callable[[], bool],
+    went_back: Callable[[Setback], None] = lambda setback: None,
 ) -> float:
-    """Train until the length is reached or `stop()` says so. Returns the training time of the whole run in seconds.
+    """Train until the length is reached or `stop()` says so. Returns the training time of the run at its last step, in
+    seconds: with it `length` tells why the run ended, as it told the chores.
 
-    seconds_before: training time before this call.  Raises NumericError as soon as a loss is not finite.
+    seconds_before: training time before this call.  went_back: told each time that the game went back to its last good
+    state because a number was not finite.  Raises NumericError when that happens too often.
     """
-    keeper = _Keeper(batches)
-    start = time.monotonic() - seconds_before
-    finished = length.share(game, seconds_before) >= 1.0 or stop()
+    keeper, last_good = _Keeper(batches), LastGood(game)
+    start, elapsed = time.monotonic() - seconds_before, seconds_before
+    finished = length.share(game, elapsed) >= 1.0 or stop()
     while not finished:
-        report = train_step(game, keeper)
+        step = game.step
+        try:
+            report = train_step(game, keeper)
+        except NumericError as error:
+            last_good.go_back(game, step)
+            batches.seek(game.images)
+            went_back(Setback(error.what, step, game.step, keeper.batch))
+            if breaks_too_often(game.rollbacks):
+                raise NumericError(
+                    f"{error.what} at step {step:,}, for the {MOST + 1}th time in {WITHIN:,} steps",
+                    remedy="The last checkpoint is intact: go on from it with --override and a smaller --g-lr and --d-lr.",
+                ) from error
+            continue
         elapsed = time.monotonic() - start
         finished = length.share(game, elapsed) >= 1.0 or stop()
-        if finished or game.step % CHECK_EVERY == 0:
-            check_finite(report, game.step)
         moment = Moment(game, report, keeper.batch, elapsed, finished)
-        for chore in chores:
-            if chore.is_due(moment):
-                chore.work(moment)
-    return time.monotonic() - start
-
-
-def check_finite(report: Report, step: int) -> None:
-    """Raises NumericError when a reported value is NaN or infinite."""
-    for name, value in report.items():
-        if not math.isfinite(float(value)):
-            raise NumericError(
-                f"{name} is {float(value)} at step {step}",
-                remedy="The last checkpoint is intact; go on from it with --override and a smaller --g-lr and --d-lr.",
-            )
+        due = [chore for chore in chores if chore.is_due(moment)]
+        for chore in due:
+            chore.work(moment)
+        if game.step % SNAPSHOT_EVERY == 0 or any(chore.settles for chore in due):
+            last_good.keep(game)
+    return elapsed
 
 
 class _Keeper(Iterator[Batch]):

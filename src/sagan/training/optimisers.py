@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sagan.training.config import TrainingConfig
 
@@ -17,17 +15,19 @@ def build_optimiser(network: nn.Module, rate: float, training: TrainingConfig) -
 
     foreach gives the bits of the plain loop; fused does not, so the choice is fixed: a resumed run must compute alike.
     """
+    optimiser: Optimiser
     if training.optimiser == "rmsprop":
-        return torch.optim.RMSprop(network.parameters(), lr=rate, alpha=training.beta2, foreach=True)
-    return torch.optim.Adam(network.parameters(), lr=rate, betas=(training.beta1, training.beta2), foreach=True)
-
-
-def make_memory(optimiser: Optimiser, parameters: Iterable[Tensor]) -> None:
-    """Give a fresh optimiser the tensors that its first step would make, so that loading is a copy like any other."""
-    averages = ("exp_avg", "exp_avg_sq") if isinstance(optimiser, torch.optim.Adam) else ("square_avg",)
-    for parameter in parameters:
+        optimiser = torch.optim.RMSprop(network.parameters(), lr=rate, alpha=training.beta2, foreach=True)
+        averages: tuple[str, ...] = ("square_avg",)
+    else:
+        betas = (training.beta1, training.beta2)
+        optimiser = torch.optim.Adam(network.parameters(), lr=rate, betas=betas, foreach=True)
+        averages = ("exp_avg", "exp_avg_sq")
+    # The tensors that its first step would make, made now: saving, loading and going back are then a copy like any other.
+    for parameter in network.parameters():
         memory = {name: torch.zeros_like(parameter) for name in averages}
         optimiser.state[parameter].update({"step": torch.tensor(0.0)}, **memory)
+    return optimiser
 
 
 def set_rate(optimiser: Optimiser, rate: float, step: int, decay_steps: int) -> None:

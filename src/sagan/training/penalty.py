@@ -22,7 +22,7 @@ def draw_shares(game: Game) -> Tensor:
     """(B,) uniform, for the whole batch: where between a real picture and a fake WGAN-GP looks; a pure function of (seed,
     update)."""
     ids = game.critic_updates * game.config.batch_size + np.arange(game.config.batch_size)
-    return torch.from_numpy(uniform(game.config.seed, Stream.PENALTY, ids, 1)[:, 0]).float().to(game.device)
+    return torch.from_numpy(uniform(game.noise_seed, Stream.PENALTY, ids, 1)[:, 0]).float().to(game.device)
 
 
 def penalty(

@@ -49,10 +49,10 @@ def nobody(event: Event) -> None:
     """A watcher that does not look."""
 
 
-def write_log_line(path: Path, values: dict[str, float]) -> bool:
-    """Append one line to log.jsonl. False when the disk refuses: a log must not stop training."""
+def write_log_line(path: Path, values: dict[str, float]) -> None:
+    """Append one line to log.jsonl. Raises ResourceError, which must not stop training."""
     rounded = {name: value if isinstance(value, int) else float(f"{value:.6g}") for name, value in values.items()}
-    return append_line(path, json.dumps(rounded, allow_nan=False))
+    append_line(path, json.dumps(rounded, allow_nan=False))
 
 
 def read_log(path: Path, most: int | None = None) -> list[dict[str, float]]:
@@ -61,7 +61,7 @@ def read_log(path: Path, most: int | None = None) -> list[dict[str, float]]:
     most: of a longer log only about so many lines are parsed, evenly spread, the last ones always among them.
     """
     rows: list[dict[str, float]] = []
-    if not path.exists():
+    if not path.is_file():  # what is no file may have no end
         return rows
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     if most is not None and len(lines) > most:

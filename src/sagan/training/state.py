@@ -17,7 +17,7 @@ from sagan.checkpoint.tensors import pack, unpack_bytes
 from sagan.errors import CheckpointCorrupt
 from sagan.records import Record
 from sagan.training.game import Game
-from sagan.training.optimisers import Optimiser, make_memory
+from sagan.training.optimisers import Optimiser
 
 MODEL, OPTIMISER, STATE = "model.safetensors", "optimiser.safetensors", "state.json"
 GENERATOR = "generator.safetensors"  # the averaged generator: written by its own room, read here to go on
@@ -32,6 +32,7 @@ class RunState(Record):
     seconds: float = Field(ge=0, description="Training time so far.")
     data_fingerprint: str
     environment: dict[str, str | int]
+    rollbacks: tuple[int, ...] = Field(default=(), description="Steps at which numbers left the finite.")
 
 
 def state_files(game: Game, state: RunState) -> dict[str, bytes]:
@@ -59,18 +60,22 @@ def restore(game: Game, files: Mapping[str, bytes], averaged: Mapping[str, Tenso
     state = read_state(files[STATE], f"{where}/{STATE}")
     loaded = unpack_bytes(files[MODEL], f"{where}/{MODEL}")[0]
     loaded |= unpack_bytes(files[OPTIMISER], f"{where}/{OPTIMISER}")[0]
+    if state.step == 0:  # manifests of schema 1 left out memories that were still zero
+        loaded = optimiser_tensors(game) | loaded
     loaded |= {f"averaged.{name}": tensor for name, tensor in averaged.items()}
-    for _, optimiser, network in _optimisers(game):
-        make_memory(optimiser, network.parameters())
-    existing = (
+    assign(game_tensors(game), loaded, where)
+    game.step, game.critic_updates, game.rollbacks = state.step, state.critic_updates, state.rollbacks
+    return state
+
+
+def game_tensors(game: Game) -> dict[str, Tensor]:
+    """Every tensor that an update can change, by name: both networks, the average, both optimisers' memory."""
+    return (
         _with_prefix("generator", game.generator)
         | _with_prefix("discriminator", game.discriminator)
         | _with_prefix("averaged", game.averaged.model)
         | optimiser_tensors(game)
     )
-    assign(existing, loaded, where)
-    game.step, game.critic_updates = state.step, state.critic_updates
-    return state
 
 
 def _with_prefix(prefix: str, network: nn.Module) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from sagan.layers.norm import mixes_pictures, still_statistics
 from sagan.layers.spectral import advance
 from sagan.randomness import Stream
 from sagan.training.game import Game, frozen
+from sagan.training.guard import require_finite
 from sagan.training.optimisers import set_rate
 from sagan.training.penalty import is_due, penalty
 
@@ -25,7 +26,10 @@ Report = dict[str, Tensor]
 
 
 def train_step(game: Game, batches: Iterator[Batch]) -> Report:
-    """One step. Returns what its last updates measured, as scalars still on the device."""
+    """One step. Returns what its last updates measured, as scalars still on the device.
+
+    Raises NumericError when an update met a value that is not finite; the average has then not moved.
+    """
     config = game.config
     set_rate(game.discriminator_optimiser, config.d_lr, game.step, config.decay_steps)
     set_rate(game.generator_optimiser, config.g_lr, game.step, config.decay_steps)
@@ -33,7 +37,10 @@ def train_step(game: Game, batches: Iterator[Batch]) -> Report:
     for _ in range(config.n_dis):
         batch = next(batches)
         report |= update_discriminator(game, batch)
-    return report | update_generator(game, batch)
+    report |= update_generator(game, batch)
+    require_finite(game, report)
+    game.averaged.update(game.generator, game.step)
+    return report
 
 
 def update_discriminator(game: Game, batch: Batch) -> Report:
@@ -67,7 +74,7 @@ def update_discriminator(game: Game, batch: Batch) -> Report:
 
 
 def update_generator(game: Game, batch: Batch) -> Report:
-    """Minimise the generator's loss over one batch of fakes, then move the average.
+    """Minimise the generator's loss over one batch of fakes.
 
     batch: real pictures for losses that pair them with the fakes; the others leave it alone.
     """
@@ -90,7 +97,6 @@ def update_generator(game: Game, batch: Batch) -> Report:
             report.add({"loss/generator": loss})
     game.generator_optimiser.step()
     game.step += 1
-    game.averaged.update(game.generator, game.step)
     return report.means((), config.grad_accum)
 
 

@@ -21,7 +21,7 @@ from sagan.disk import disk_errors, read_whole, write_atomic
 from sagan.errors import ConfigError, DataError
 from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
 from sagan.models.network import Discriminator, Generator
-from sagan.runtime import Runtime, choose_runtime
+from sagan.runtime import Runtime, choose_runtime, memory_errors
 from sagan.sampling import draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.visualise.attention import render_attention, stack
 from sagan.visualise.points import pick_points, pixel_of, position_of
@@ -68,6 +68,7 @@ def attention_weights(
     return {name: layer.weights(seen[name]) for name, layer in layers.items()}
 
 
+@memory_errors("Use --device cpu, or close other programs.")
 def attend(
     source: str | Path,
     *,

@@ -8,6 +8,8 @@ from pathlib import Path
 from sagan.data.check import Check
 from sagan.data.check import check_data as look_at
 from sagan.data.config import DataConfig
+from sagan.data.report import report_lines
+from sagan.disk import write_atomic
 from sagan.errors import DataError
 from sagan.runtime import available_cores, has_accelerator
 from sagan.visualise.grid import render_grid
@@ -20,7 +22,10 @@ RESOLUTION = 32
 
 @dataclass(frozen=True)
 class CheckResult:
-    """rows: facts as (name, value).  notes: what to know.  bad: what was left out.  preview: the grid that was written."""
+    """rows: facts as (name, value).  notes: what to know.  bad: what was left out, the first ones.
+
+    preview, report: the files that were written.
+    """
 
     rows: list[tuple[str, str]]
     notes: list[str]
@@ -28,15 +33,22 @@ class CheckResult:
     preview: Path | None
     usable: bool
     exit_code: int
+    report: Path | None = None
 
 
 def check_data(
-    data: DataConfig, resolution: int | None = None, out: Path | None = None, *, channels: int = 3
+    data: DataConfig,
+    resolution: int | None = None,
+    out: Path | None = None,
+    *,
+    channels: int = 3,
+    report: Path | None = None,
 ) -> CheckResult:
-    """Count, measure and preview a set as training would see it.
+    """Count, measure and preview a set as training would see it. Nothing in the set is changed, whatever the policy.
 
     resolution: side of the squares, 32 when None.  out: where to write the preview, data-check.png when None.
-    channels: 1 grey, 3 RGB, 4 RGB with alpha.
+    channels: 1 grey, 3 RGB, 4 RGB with alpha.  report: where to write all that is left out, with what training would do
+    about it; also when there is nothing. `sagan.data.report` has the format.
     Raises DataError when there is nothing to look at; a set that is there but unusable is reported with exit code 3.
     """
     found = look_at(
@@ -46,14 +58,17 @@ def check_data(
     if len(found.preview):
         preview = out or Path("data-check.png")
         write_picture(preview, render_grid(found.preview, PREVIEW_COLUMNS))
+    if report is not None:
+        write_atomic(report, report_lines(found.bad, found.action))
     return CheckResult(
         rows=rows_of(found),
         notes=found.notes,
         bad=[f"{entry.where}: {entry.text} [{entry.reason_code}]" for entry in found.bad[: 4 * MOST]]
-        + ([f"and {len(found.bad) - 4 * MOST:,} more"] if len(found.bad) > 4 * MOST else []),
+        + ([f"and {len(found.bad) - 4 * MOST:,} more: --report lists all"] if len(found.bad) > 4 * MOST else []),
         preview=preview,
         usable=found.usable,
         exit_code=0 if found.usable else DataError.exit_code,
+        report=report,
     )
 
 

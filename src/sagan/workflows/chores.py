@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -10,28 +11,32 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sagan.checkpoint.folder import publish
 from sagan.checkpoint.generator_file import GeneratorRecord, pack_generator
-from sagan.checkpoint.retention import read_best, retain, write_best
+from sagan.checkpoint.retention import publish_or_make_room, read_best, retain, write_best
 from sagan.config import RunConfig
 from sagan.data.batches import Batches
 from sagan.data.emblem_score import score
 from sagan.data.images import EMBLEMS, ImageSet
-from sagan.errors import CheckpointError, SaganError
+from sagan.data.report import portable
+from sagan.disk import append_line, cut_log
+from sagan.errors import CheckpointError, ResourceError, SaganError
 from sagan.sampling import draw
 from sagan.training.game import Game
-from sagan.training.loop import Chore, Length, Moment
+from sagan.training.loop import Chore, Length, Moment, Setback
 from sagan.training.reporting import Note, Progress, Saved, Watch, write_log_line
 from sagan.training.state import GENERATOR, RunState, state_files
 from sagan.training.step import to_signal
+from sagan.training.stopping import StopSignals
 from sagan.training.telemetry import PICTURES, observe_attention
 from sagan.workflows.grids import picture_grid
 from sagan.workflows.reporting import write_report
-from sagan.workflows.run_folder import RunFolder, write_picture
+from sagan.workflows.run_folder import RunFolder, write_json, write_picture
 from sagan.workflows.tensorboard import TensorBoard
+from sagan.workflows.troubles import Troubles
 
 REPORT_SHARE = 50  # a report is renewed when at least so many times its own cost has passed
 SCORED = 512
+EVENTS = "TensorBoard's events"
 PROTOCOL = f"structure score, {SCORED} pictures, averaged generator"
 
 
@@ -46,10 +51,14 @@ class Scene:
     length: Length
     environment: dict[str, str | int]
     watch: Watch
-    stop: Callable[[], bool]
+    stop: StopSignals
     last_log: tuple[float, int] | None = None
     latest: dict[str, float] = field(default_factory=dict)
     report_due: float = 0.0
+    failed_saves: int = 0  # in a row, so far
+
+    def __post_init__(self) -> None:
+        self.troubles = Troubles(self.watch)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -64,18 +73,34 @@ def chores_of(scene: Scene, step: int) -> Iterator[list[Chore]]:
     step: where the run stands.
     """
     output = scene.config.output
-    board = TensorBoard(scene.folder.path / "tensorboard", step) if output.tensorboard else None
+
+    def patient(work: Callable[[Moment], None]) -> Callable[[Moment], None]:
+        """Work that a person who asked to stop would like to see done, and a system does not wait for."""
+        return lambda moment: None if scene.stop.hurried and is_stopped(scene, moment) else work(moment)
+
+    board: TensorBoard | None = None
+    if output.tensorboard:
+        with scene.troubles.tolerate(EVENTS, scene.folder.events):
+            board = TensorBoard(scene.folder.events, step)
     try:
         yield [
             Chore(1, lambda moment: announce(scene, moment)),
             Chore(output.log_every, lambda moment: log(scene, moment, board)),
-            Chore(output.save_every, lambda moment: save(scene, moment)),
-            Chore(output.sample_every, lambda moment: show(scene, moment.game), at_end=output.sample_every > 0),
-            Chore(output.save_every, lambda moment: report(scene, moment)),
+            Chore(output.save_every, lambda moment: save(scene, moment), settles=True),
+            Chore(
+                output.sample_every, patient(lambda moment: show(scene, moment.game)), at_end=output.sample_every > 0
+            ),
+            Chore(output.save_every, patient(lambda moment: report(scene, moment))),
         ]
     finally:
         if board is not None:
-            board.close()
+            with scene.troubles.tolerate(EVENTS, scene.folder.events):
+                board.close()
+
+
+def is_stopped(scene: Scene, moment: Moment) -> bool:
+    """Whether a signal ends the run before its length does."""
+    return scene.stop() and scene.length.share(moment.game, moment.seconds) < 1.0
 
 
 def announce(scene: Scene, moment: Moment) -> None:
@@ -118,25 +143,62 @@ def log(scene: Scene, moment: Moment, board: TensorBoard | None) -> None:
     scene.last_log = (moment.seconds, game.images)
     values = {name: value for name, value in values.items() if math.isfinite(value)}
     scene.latest.update(values)
-    if not write_log_line(scene.folder.log, values):
-        scene.watch(Note(f"Warning: the log {scene.folder.log} could not be written; training goes on."))
+    with scene.troubles.tolerate("a line of the log", scene.folder.log):
+        write_log_line(scene.folder.log, values)
     if board is not None:
-        board.write(values)
+        with scene.troubles.tolerate(EVENTS, scene.folder.events):
+            board.write(values)
+
+
+def went_back(scene: Scene, setback: Setback) -> None:
+    """After a number left the finite: say so, cut the steps that no longer count from the log, and keep the facts."""
+    scene.watch(
+        Note(
+            f"Warning: {setback.what} at step {setback.broke_at:,}; "
+            f"going back to step {setback.back_to:,} and on with other noise."
+        )
+    )
+    facts = {"step": setback.back_to, "broke_at": setback.broke_at, "what": setback.what}
+    pictures = [portable(scene.images.names[number]) for number in setback.batch.ids.tolist()]
+    try:
+        cut_log(scene.folder.log, setback.back_to)
+        append_line(scene.folder.log, json.dumps(facts))
+        write_json(scene.folder.setback, facts | {"pictures": pictures, "latest": scene.latest})
+    except SaganError as error:  # the run is what matters
+        scene.watch(Note(f"Warning: {error}"))
+    scene.last_log = None
 
 
 def show(scene: Scene, game: Game) -> None:
     """A grid of fixed latents, drawn from the averaged generator, classes in rows."""
-    path = scene.folder.grid(game.step)
-    write_picture(path, picture_grid(game.averaged.model, scene.classes))
-    scene.watch(Saved(path, "grid"))
+    path, grid = scene.folder.grid(game.step), picture_grid(game.averaged.model, scene.classes)
+    with scene.troubles.tolerate("a grid of pictures", path):
+        write_picture(path, grid)
+        scene.watch(Saved(path, "grid"))
 
 
 def save(scene: Scene, moment: Moment) -> None:
-    """A checkpoint; then the best by the structure score (emblems only), and retention."""
-    publish_checkpoint(scene, moment.game, moment.seconds)
-    best = score_emblems(scene, moment)
-    for warning in retain(scene.folder.path, scene.config.output.keep, best):
-        scene.watch(Note(f"Warning: {warning}"))
+    """A checkpoint; then the best by the structure score (emblems only), and retention, unless somebody waits.
+
+    Some saves in a row may fail for the disk's sake (`failed_saves`), but never the last of a run: its work would be
+    lost. Raises ResourceError.
+    """
+    try:
+        publish_checkpoint(scene, moment.game, moment.seconds)
+    except ResourceError as error:
+        scene.failed_saves += 1
+        allowed = scene.config.output.failed_saves
+        if moment.last or scene.failed_saves > allowed:
+            raise
+        count = f"failed save {scene.failed_saves} of {allowed} in a row before the run stops"
+        scene.watch(Note(f"Warning: no checkpoint at step {moment.game.step:,}, {count}; training goes on. {error}"))
+        return
+    if is_stopped(scene, moment):
+        return
+    with scene.troubles.tolerate("which checkpoint is best", scene.folder.best):
+        best = score_emblems(scene, moment)  # when it fails, nothing is deleted: the best one may be any
+        for warning in retain(scene.folder.path, scene.config.output.keep, moment.game.step, best):
+            scene.watch(Note(f"Warning: {warning}"))
 
 
 def report(scene: Scene, moment: Moment) -> None:
@@ -144,15 +206,13 @@ def report(scene: Scene, moment: Moment) -> None:
     if not moment.last and moment.seconds < scene.report_due:
         return
     start = time.monotonic()
-    try:
+    with scene.troubles.tolerate("the report", scene.folder.report):
         write_report(scene.folder)
-    except SaganError as error:
-        scene.watch(Note(f"Warning: the report could not be renewed: {error}"))
     scene.report_due = moment.seconds + REPORT_SHARE * (time.monotonic() - start)
 
 
 def publish_checkpoint(scene: Scene, game: Game, seconds: float) -> None:
-    """Write everything that a restart and a drawing need, visible all at once."""
+    """Write everything that a restart and a drawing need, visible all at once. Raises ResourceError."""
     training = scene.config.training
     record = GeneratorRecord(
         model=scene.config.model,
@@ -169,14 +229,18 @@ def publish_checkpoint(scene: Scene, game: Game, seconds: float) -> None:
         seconds=seconds,
         data_fingerprint=scene.images.fingerprint,
         environment=scene.environment,
+        rollbacks=game.rollbacks,
     )
     files = {GENERATOR: pack_generator(game.averaged.model.state_dict(), record), **state_files(game, state)}
-    scene.watch(Saved(publish(scene.folder.path, game.step, files), "checkpoint"))
+    saved = publish_or_make_room(scene.folder.path, game.step, files, scene.config.output.keep)
+    scene.failed_saves = 0
+    scene.watch(Saved(saved, "checkpoint"))
 
 
 def score_emblems(scene: Scene, moment: Moment) -> int | None:
     """Score the averaged generator where the truth is known; remember the best. Returns the best step, or None.
 
+    Raises ResourceError when the disk does not let it be remembered.
     Without classes each picture is compared with the class that it is nearest to.
     """
     if scene.config.data.data != EMBLEMS or scene.images.channels != 3:
@@ -184,9 +248,9 @@ def score_emblems(scene: Scene, moment: Moment) -> int | None:
     labels = np.arange(SCORED) % len(scene.classes) if scene.classes else None
     shares = score(draw(moment.game.averaged.model, range(SCORED), None if labels is None else labels.tolist()), labels)
     values = {name: float(getattr(shares, name)) for name in ("mirror", "beacons", "silhouette", "structure")}
-    write_log_line(
-        scene.folder.log, {"step": moment.game.step} | {f"score/{name}": value for name, value in values.items()}
-    )
+    line = {"step": moment.game.step} | {f"score/{name}": value for name, value in values.items()}
+    with scene.troubles.tolerate("a line of the log", scene.folder.log):
+        write_log_line(scene.folder.log, line)
     try:
         best = read_best(scene.folder.path)
     except CheckpointError as error:

@@ -40,7 +40,9 @@ def estimate(config: RunConfig, classes: int, runtime: Runtime) -> Estimate:
     training = config.training
     pictures = min(PROBE_PICTURES, training.batch_size // training.grad_accum)
     fakes = max(1, pictures * training.fakes // training.batch_size)
-    small = training.model_copy(update={"batch_size": pictures, "g_batch": fakes, "grad_accum": 1})
+    sizes = {"batch_size": pictures, "g_batch": fakes, "grad_accum": 1}
+    rates = {"g_lr": 1e-8, "d_lr": 1e-8}  # too hot ones are for the run to find, not for its estimate
+    small = training.model_copy(update=sizes | rates)
     with memory_errors():
         game = new_game(config.model, small, classes, runtime)
         batches = _blank_batches(config.model.resolution, config.model.channels, pictures)

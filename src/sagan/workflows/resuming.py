@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sagan.checkpoint.folder import newest, read_folder, read_manifest, steps
 from sagan.checkpoint.generator_file import parse_generator
 from sagan.config import Change, RunConfig, difference
-from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, ConfigError, DataError
+from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, ConfigError, DataError, SaganError
+from sagan.presets import run_of
 from sagan.training.game import Game
 from sagan.training.reporting import Note, Watch
-from sagan.training.state import GENERATOR, RunState, restore
-from sagan.workflows.run_folder import RunFolder
+from sagan.training.state import GENERATOR, STATE, RunState, read_state, restore
+from sagan.workflows.run_folder import RunFolder, read_json
+
+SHOWN = 5  # classes named in a difference
 
 
 def find_checkpoint(folder: RunFolder, resume: str, watch: Watch) -> Path | None:
@@ -31,7 +36,8 @@ def find_checkpoint(folder: RunFolder, resume: str, watch: Watch) -> Path | None
             )
         return None
     source = folder.path if resume == "auto" else Path(resume)
-    checkpoint, warnings = (source, []) if (source / GENERATOR).is_file() else newest(source)
+    named = (source / GENERATOR).is_file()
+    checkpoint, warnings = (source, []) if named else newest(source)
     for warning in warnings:
         watch(Note(f"Warning: {warning}"))
     if checkpoint is None and (warnings or resume != "auto"):
@@ -40,7 +46,8 @@ def find_checkpoint(folder: RunFolder, resume: str, watch: Watch) -> Path | None
             where=source,
             remedy="Start a new run with another --out; the damaged files were left as they are.",
         )
-    if resume != "auto" and checkpoint is not None and present and read_manifest(checkpoint)["step"] < present[-1]:
+    own = not named and source.resolve() == folder.path.resolve()  # then whatever is later is damaged
+    if checkpoint is not None and not own and present and read_manifest(checkpoint)["step"] < present[-1]:
         raise ConfigError(
             f"the folder holds step {present[-1]}, which is later than {checkpoint}",
             where=folder.path,
@@ -74,21 +81,70 @@ def check_record(
     return told
 
 
-def go_on(game: Game, checkpoint: Path, fingerprint: str, environment: dict[str, str | int], watch: Watch) -> RunState:
-    """Restore a fresh game from a checkpoint, after checking that the pictures are the same.
+def check_pictures(
+    checkpoint: Path, facts: Mapping[str, Any], *, where: str, accept: bool, watch: Watch
+) -> list[Change]:
+    """Compare the pictures of a checkpoint with those that were opened; the change, if there is one and it may be.
+
+    facts: of the opened ones, as in data.json.  where: their path.
+    accept: go on with others, as long as there are as many classes.
+    Raises DataError with the difference, class by class.
+    """
+    _, files = read_folder(checkpoint, only=(STATE,))
+    before = read_state(files[STATE], checkpoint / STATE).data_fingerprint
+    if before == facts["fingerprint"]:
+        return []
+    stored = _stored_facts(checkpoint, before)
+    words = "; ".join(picture_changes(stored, facts)) if stored else "no record of the former ones is left"
+    fits = not stored or len(stored["classes"]) == len(facts["classes"])
+    if not (accept and fits):
+        allow = ", or add --accept-data-change to go on with these" if fits else ""
+        raise DataError(
+            f"the pictures are not those of the run: {words}",
+            where=where,
+            remedy=f"Put the former ones back, train on these in another folder with --out{allow}.",
+        )
+    watch(Note(f"Going on with other pictures, as was allowed: {words}."))
+    return [Change("pictures", before, facts["fingerprint"], "structural")]
+
+
+def picture_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What differs between the pictures of two data.json, in words: classes that came and went, and how many pictures."""
+    old, new = ({entry["name"]: entry for entry in facts["classes"]} for facts in (before, after))
+    gone, came = [name for name in old if name not in new], [name for name in new if name not in old]
+    words = [f"{word} {_listed(names)}" for word, names in (("classes gone:", gone), ("new classes:", came)) if names]
+    both = [(name, old[name], new[name]) for name in old if name in new]
+    counts = [f"{name} {a['pictures']:,} -> {b['pictures']:,}" for name, a, b in both if a["pictures"] != b["pictures"]]
+    words += [f"pictures a class: {_listed(counts)}"] if counts else []
+    other = [name for name, a, b in both if a["pictures"] == b["pictures"] and a.get("digest") != b.get("digest")]
+    words += [f"as many, but other pictures or names: {_listed(other)}"] if other else []
+    if before["pictures"] != after["pictures"]:
+        words.append(f"{before['pictures']:,} -> {after['pictures']:,} pictures in all")
+    return words or ["as many, but other pictures or names"]
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
+
+
+def _stored_facts(checkpoint: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The data.json beside a checkpoint's run; None when there is none, or it is of other pictures."""
+    try:
+        facts: dict[str, Any] = read_json(RunFolder(run_of(checkpoint)).data)
+    except SaganError:
+        return None
+    return facts if facts.get("fingerprint") == fingerprint else None
+
+
+def go_on(game: Game, checkpoint: Path, environment: dict[str, str | int], watch: Watch) -> RunState:
+    """Restore a fresh game from a checkpoint.
 
     Says in one line each what differs in the environment: the promise of equal bits holds for equal ones.
-    Raises DataError when the pictures changed, CheckpointIncompatible for another structure.
+    Raises CheckpointIncompatible for another structure.
     """
     _, files = read_folder(checkpoint)
     _, averaged = parse_generator(files[GENERATOR], checkpoint / GENERATOR)
     state = restore(game, files, averaged, checkpoint)
-    if state.data_fingerprint != fingerprint:
-        raise DataError(
-            f"the pictures are not those of the run: fingerprint {fingerprint[:12]}, was {state.data_fingerprint[:12]}",
-            where=checkpoint,
-            remedy="Put the old pictures back, or train on the new ones in another folder with --out.",
-        )
     if state.critic_updates != state.step * game.config.n_dis:
         raise CheckpointIncompatible(
             f"{state.critic_updates} discriminator updates in {state.step} steps", where=checkpoint

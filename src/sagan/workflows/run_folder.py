@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from sagan.checkpoint.retention import BEST
 from sagan.checkpoint.strict_json import dump_strict_json, parse_strict_json
 from sagan.config import RunConfig, from_toml, to_toml
 from sagan.data.images import ImageSet
+from sagan.data.report import portable, report_lines
 from sagan.disk import disk_errors, read_whole, write_atomic
 from sagan.errors import CheckpointMissing, ConfigError
 
@@ -31,7 +33,11 @@ class RunFolder:
     record = property(lambda self: self.path / "run.toml")
     environment = property(lambda self: self.path / "environment.json")
     data = property(lambda self: self.path / "data.json")
+    skipped = property(lambda self: self.path / "skipped.jsonl")
     log = property(lambda self: self.path / "log.jsonl")
+    setback = property(lambda self: self.path / "setback.json")
+    events = property(lambda self: self.path / "tensorboard")
+    best = property(lambda self: self.path / BEST)
     samples = property(lambda self: self.path / "samples")
     reals = property(lambda self: self.path / "samples" / "reals.png")
     curves = property(lambda self: self.path / "curves.png")
@@ -57,19 +63,6 @@ class RunFolder:
         text = to_toml(config.model_copy(update={"output": placeless})).encode()
         if not self.record.exists() or self.record.read_bytes() != text:
             write_atomic(self.record, text)
-
-
-@contextmanager
-def kept_if_used(path: Path) -> Iterator[None]:
-    """Inside, a run may fail before it has begun: a folder made here that holds nothing but its lock goes away again."""
-    was_there = path.exists()
-    try:
-        yield
-    finally:
-        if not was_there and path.is_dir() and [entry.name for entry in path.iterdir()] in ([], [".lock"]):
-            with suppress(OSError):
-                (path / ".lock").unlink(missing_ok=True)
-                path.rmdir()
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -104,15 +97,23 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def data_facts(images: ImageSet, conditional: bool) -> dict[str, Any]:
+def write_skipped(folder: RunFolder, images: ImageSet) -> None:
+    """skipped.jsonl: every picture that was left out, and why; empty when there is none."""
+    write_atomic(folder.skipped, report_lines(images.skipped, "skip", images.moved))
+
+
+def data_facts(images: ImageSet) -> dict[str, Any]:
     """data.json: what the run was trained on."""
     counts = Counter(images.labels.tolist())
     return {
         "name": images.name,
         "pictures": len(images),
         "resolution": images.resolution,
-        "conditional": conditional,
-        "classes": [{"name": portable(name), "pictures": counts[label]} for label, name in enumerate(images.classes)],
+        "conditional": bool(images.classes),
+        "classes": [
+            {"name": portable(name), "pictures": counts[label], "digest": _digest_of_class(images, label)}
+            for label, name in enumerate(images.classes)
+        ],
         "fingerprint": images.fingerprint,
         "skipped": [
             {"where": portable(entry.where), "reason": entry.reason_code, "text": portable(entry.text)}
@@ -123,10 +124,10 @@ def data_facts(images: ImageSet, conditional: bool) -> dict[str, Any]:
     }
 
 
-def portable(text: str) -> str:
-    """A name as text that JSON can hold: bytes that are not UTF-8 are percent-encoded."""
-    raw = os.fsencode(text)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return "".join(chr(byte) if byte < 128 else f"%{byte:02X}" for byte in raw)
+def _digest_of_class(images: ImageSet, label: int) -> str:
+    """SHA-256 over the names and digests of a class's pictures, in the order of names: tells whether the class changed."""
+    rows = np.flatnonzero(images.labels == label).tolist()
+    total = hashlib.sha256()
+    for name, row in sorted((os.fsencode(images.names[row]), row) for row in rows):
+        total.update(len(name).to_bytes(8, "little") + name + images.digests[row].tobytes())
+    return total.hexdigest()

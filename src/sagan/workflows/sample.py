@@ -17,6 +17,7 @@ from PIL import Image
 
 from sagan.disk import ensure_folder, write_atomic
 from sagan.errors import ConfigError
+from sagan.runtime import memory_errors
 from sagan.sampling import draw, draw_labels
 from sagan.visualise.channels import as_image
 from sagan.visualise.grid import render_grid
@@ -40,6 +41,7 @@ class SampleResult:
     warnings: tuple[str, ...] = ()
 
 
+@memory_errors("Ask for fewer pictures at a time, or use --device cpu.")
 def sample(
     source: str | Path,
     *,

@@ -7,8 +7,9 @@ import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sagan.checkpoint.folder import sweep
+from sagan.checkpoint.folder import prepare
 from sagan.config import Change, RunConfig
 from sagan.data.batches import Batches
 from sagan.data.images import ImageSet, open_images
@@ -20,11 +21,11 @@ from sagan.training.game import Game, new_game
 from sagan.training.loop import Length, length_of, run_loop
 from sagan.training.reporting import Note, Watch, nobody
 from sagan.training.stopping import StopSignals
-from sagan.workflows.chores import Scene, chores_of, publish_checkpoint, show
+from sagan.workflows.chores import Scene, chores_of, publish_checkpoint, show, went_back
 from sagan.workflows.estimate import duration, estimate
 from sagan.workflows.grids import real_grid
-from sagan.workflows.resuming import check_record, find_checkpoint, go_on
-from sagan.workflows.run_folder import RunFolder, data_facts, kept_if_used, write_json, write_picture
+from sagan.workflows.resuming import check_pictures, check_record, find_checkpoint, go_on
+from sagan.workflows.run_folder import RunFolder, data_facts, write_json, write_picture, write_skipped
 from sagan.workflows.tensorboard import require_tensorboard
 
 SECONDS_BETWEEN_NOTES = 10.0
@@ -43,36 +44,57 @@ class TrainResult:
     stopped: str = "finished"
 
 
-def train(config: RunConfig, *, resume: str = "auto", override: bool = False, watch: Watch = nobody) -> TrainResult:
+def train(
+    config: RunConfig,
+    *,
+    resume: str = "auto",
+    override: bool = False,
+    accept_data_change: bool = False,
+    watch: Watch = nobody,
+) -> TrainResult:
     """Train by a record, or go on with its run, until its length is reached.
 
     resume: auto, off, or a run or checkpoint to go on from.  override: allow changed schedule options on resume.
+    accept_data_change: allow other pictures on resume, with as many classes.
     watch: is told everything that a person would want to see.
-    Raises SaganError's children; Interrupted after a signal, with a checkpoint saved.
+    Raises SaganError's children; Interrupted after a signal during training, with a checkpoint saved.
     """
     if config.output.tensorboard:
         require_tensorboard()
     runtime = choose_runtime(config.output.device, config.output.threads)
     folder = RunFolder(run_folder(config))
-    with kept_if_used(folder.path), FolderLock(folder.path), StopSignals() as stop, memory_errors():
-        sweep(folder.path)
+    with FolderLock(folder.path), memory_errors():
+        prepare(folder.path)
         changes = [
             change
             for stored in _records_to_agree_with(folder, resume)
             for change in check_record(stored.read_record(), config, stored, override=override, watch=watch)
         ]
         checkpoint = find_checkpoint(folder, resume, watch)
-        images = _open_images(config, runtime, watch, stop)
+        images = _open_images(config, runtime, watch)
+        pictures = data_facts(images)
+        if checkpoint is not None:
+            where = config.data.data
+            changes += check_pictures(checkpoint, pictures, where=where, accept=accept_data_change, watch=watch)
         game = new_game(config.model, config.training, len(images.classes), runtime, counts=images.class_counts())
         facts = environment(runtime, runtime.precision(config.training.precision))
-        state = None if checkpoint is None else go_on(game, checkpoint, images.fingerprint, facts, watch)
+        state = None if checkpoint is None else go_on(game, checkpoint, facts, watch)
         seconds = 0.0 if state is None else state.seconds
+        stop = StopSignals()  # entered around the loop: before it there is nothing to save, and a signal ends it all
         with _batches(config, images, 0 if state is None else state.position) as batches:
             scene = Scene(config, folder, images, batches, length_of(config.training), facts, watch, stop)
-            _write_facts(scene, game, changes)
+            _write_facts(scene, game, changes, pictures)
             _announce(scene, game, seconds, runtime)
-            with chores_of(scene, game.step) as chores:
-                seconds = run_loop(game, batches, length=scene.length, seconds_before=seconds, chores=chores, stop=stop)
+            with chores_of(scene, game.step) as chores, stop:
+                seconds = run_loop(
+                    game,
+                    batches,
+                    length=scene.length,
+                    seconds_before=seconds,
+                    chores=chores,
+                    stop=stop,
+                    went_back=lambda setback: went_back(scene, setback),
+                )
         ended_by = limits_reached(scene.length, game, seconds)
         if stop() and not ended_by:
             raise Interrupted(
@@ -90,14 +112,12 @@ def limits_reached(length: Length, game: Game, seconds: float) -> str:
     return ", ".join(name for name, share in length.shares(game, seconds).items() if share >= 1.0)
 
 
-def _open_images(config: RunConfig, runtime: Runtime, watch: Watch, stop: StopSignals) -> ImageSet:
-    """The pictures; a large set says now and then how far it is, and a signal ends the reading at once."""
+def _open_images(config: RunConfig, runtime: Runtime, watch: Watch) -> ImageSet:
+    """The pictures; a large set says now and then how far it is."""
     said = time.monotonic()
 
     def progress(done: int, total: int) -> None:
         nonlocal said
-        if stop():
-            raise Interrupted("stopped while reading the pictures; nothing was changed", exit_code=stop.exit_code)
         if time.monotonic() - said > SECONDS_BETWEEN_NOTES:
             said = time.monotonic()
             watch(Note(f"Reading pictures: {done:,} of {total:,}."))
@@ -130,7 +150,7 @@ def _batches(config: RunConfig, images: ImageSet, position: int) -> Batches:
     )
 
 
-def _write_facts(scene: Scene, game: Game, changes: list[Change]) -> None:
+def _write_facts(scene: Scene, game: Game, changes: list[Change], pictures: dict[str, Any]) -> None:
     """The record, the machine and the pictures of the run; log lines after the checkpoint's step are cut off."""
     folder = scene.folder
     ensure_folder(folder.samples)
@@ -141,7 +161,8 @@ def _write_facts(scene: Scene, game: Game, changes: list[Change]) -> None:
         append_line(folder.log, json.dumps(words))
     folder.write_record(scene.config)
     write_json(folder.environment, scene.environment)
-    write_json(folder.data, data_facts(scene.images, bool(scene.classes)))
+    write_json(folder.data, pictures)
+    write_skipped(folder, scene.images)
     write_picture(folder.reals, real_grid(scene.images, scene.classes))
 
 
@@ -159,8 +180,6 @@ def _announce(scene: Scene, game: Game, seconds: float, runtime: Runtime) -> Non
         watch(Note(f"Going on from step {game.step:,}."))
     if reached := limits_reached(length, game, seconds):
         watch(Note(f"The run has reached its {reached} already; ask for more to train longer."))
-        return
-    if scene.stop():
         return
     took = estimate(config, len(scene.classes), runtime).seconds_a_step
     watch(Note(f"Expected to take {duration(length.seconds_left(game, seconds, took))} in {scene.folder.path}"))
