@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Fault:
-    """`old` becomes `new` in src/sagan/`file`, once.  tests: what must turn red."""
+    """`old` becomes `new` in src/sagan/`file`, once.  tests: what must turn red, as words for pytest."""
 
     name: str
     file: str
@@ -173,6 +173,84 @@ FAULTS = (
         "        logits = logits[:, 0]\n",
         "        return logits\n",
         "tests/losses/test_adversarial.py",
+    ),
+    # What would lose a run, quietly:
+    Fault(
+        "a checkpoint's files not synced",
+        "disk/atomic.py",
+        "                disk.sync_file(temporary / name)\n",
+        "",
+        "tests/reliability/test_power_loss.py tests/reliability/test_proofs.py::test_the_promise_holds[power-loss]",
+    ),
+    Fault(
+        "a checkpoint's name not synced",
+        "disk/atomic.py",
+        "            raise\n        disk.sync_folder(final.parent)\n",
+        "            raise\n",
+        "tests/reliability/test_proofs.py::test_the_promise_holds[power-loss]",
+    ),
+    Fault(
+        "a checkpoint written under its final name",
+        "disk/atomic.py",
+        "        temporary = final.parent / _temporary_name(final.name)\n",
+        "        temporary = final\n",
+        "tests/reliability/test_proofs.py::test_the_promise_holds[faulted-calls]",
+    ),
+    Fault(
+        "hashes stored and never compared",
+        "checkpoint/folder.py",
+        'if got != entry["sha256"]:',
+        'if len(got) != len(entry["sha256"]):',
+        "tests/reliability/test_proofs.py::test_the_promise_holds[bit-flips]",
+    ),
+    Fault(
+        "the count of discriminator updates not restored",
+        "training/state.py",
+        "game.step, game.critic_updates, game.rollbacks = state.step, state.critic_updates, state.rollbacks",
+        "game.step, game.rollbacks = state.step, state.rollbacks",
+        "tests/training/test_state.py",
+    ),
+    Fault(
+        "the restored average thrown away",
+        "training/state.py",
+        '        | _with_prefix("averaged", game.averaged.model)\n',
+        '        | {name: one.clone() for name, one in _with_prefix("averaged", game.averaged.model).items()}\n',
+        "tests/training/test_state.py",
+    ),
+    Fault(
+        "the place in the pictures not restored",
+        "workflows/train.py",
+        "0 if state is None else state.position",
+        "0",
+        "tests/workflows/test_resume.py",
+    ),
+    Fault(
+        "the last good state kept by reference",
+        "training/guard.py",
+        'torch.empty_like(tensor, device="cpu")',
+        "tensor.detach()",
+        "tests/training/test_guard.py",
+    ),
+    Fault(
+        "NaN let into the average",
+        "training/step.py",
+        "    require_finite(game, report)\n",
+        "",
+        "tests/training/test_guard.py",
+    ),
+    Fault(
+        "a lock that two may hold",
+        "disk/lock.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "tests/disk/test_lock.py",
+    ),
+    Fault(
+        "16-bit pictures clipped to white",
+        "data/convert.py",
+        "((values.clip(0, 65535).astype(np.uint32) + 128) // 257)",
+        "values.clip(0, 255)",
+        "tests/data/test_decode.py",
     ),
 )
 

@@ -13,7 +13,25 @@ from importlib import import_module
 from types import ModuleType
 
 # name -> module; the names are those of docs/reliability.md and of `measure.py`, in the order of its table
-NAMES: tuple[str, ...] = ()
+NAMES: tuple[str, ...] = (
+    "kills",
+    "faulted-calls",
+    "power-loss",
+    "bit-flips",
+    "disk-full",
+    "races",
+    "resume-matrix",
+    "observation",
+    "signals",
+    "non-finite",
+    "bad-pictures",
+    "fuzz-images",
+    "worker-death",
+    "fuzz-archives",
+    "fuzz-checkpoints",
+    "fuzz-records",
+    "formats",
+)
 
 
 def proof(name: str) -> ModuleType:
