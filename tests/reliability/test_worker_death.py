@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-
-import numpy as np
 from proofs import worker_death
 
 from sagan.data import batches, workers
 
 
 def test_a_restart_at_another_place_is_noticed(tmp_path, monkeypatch):
-    def one_too_far(self):
+    def one_too_far(images, count, order, size, start):
         lost = bool(list(tmp_path.glob("happened-*")))
-        for start in itertools.count(self._position + lost, self.batch_size):
-            yield self._order.at(np.arange(start, start + self.batch_size))
+        return workers.Workers(images, count, order, size, start + lost)
 
-    monkeypatch.setattr(batches.Batches, "_tasks", one_too_far)
+    monkeypatch.setattr(batches, "Workers", one_too_far)
     outcome = worker_death.prove(1, 0, tmp_path)
     assert len(outcome.failures) == 1 and "the batches differ" in outcome.failures[0]
 
