@@ -54,7 +54,7 @@ def test_the_proof_finds_harm(harm, found, monkeypatch, tmp_path):
     assert failures and all(found in failure for failure in failures)
 
 
-@pytest.mark.parametrize(("limit", "found"), [("MOST_SECONDS", "took"), ("MOST_MIB", "MiB")])
+@pytest.mark.parametrize(("limit", "found"), [("MOST_SECONDS", "took"), ("MOST_MEMORY", "MiB")])
 def test_the_proof_has_limits(limit, found, monkeypatch, tmp_path):
     monkeypatch.setattr(proof, limit, -1)
     assert any(found in failure for failure in proof.prove(3, 0, tmp_path).failures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from proofs.archive_corpus import Case, cases
+from proofs.memory import MIB, MemoryWatch
 from proofs.outcome import Outcome
 from sagan.data.decode import decode, strict_pillow
 from sagan.data.faults import Unreadable
@@ -29,7 +29,7 @@ QUICK = 1_500
 FULL = 100_000
 
 MOST_SECONDS = 2.0  # of processor time: a busy machine is no fault of the file
-MOST_MEMORY = 512 * 2**20
+MOST_MEMORY = 512 * MIB
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 EFFECTS = (
     "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.truncate", "os.chmod", "os.system",
@@ -47,16 +47,16 @@ def prove(count: int, seed: int, workspace: Path) -> Outcome:
     following = cases(chance)
     folder = workspace / "outer" / "inner"
     folder.mkdir(parents=True)
-    before = _start_of_memory()
-    for number in range(count):
-        case = following()
-        found = attempt(folder / f"case{case.suffix}", case, outcome)
-        outcome.note(None if found is None else f"input {number} ({case.kind}, {case.suffix}): {found}")
-        outcome.count(case.kind)
-    grown = _memory("VmHWM") - before
-    outcome.facts["MiB of memory at most"] = round(grown / 2**20)
+    with MemoryWatch() as memory:
+        for number in range(count):
+            case = following()
+            found = attempt(folder / f"case{case.suffix}", case, outcome)
+            outcome.note(None if found is None else f"input {number} ({case.kind}, {case.suffix}): {found}")
+            outcome.count(case.kind)
+        grown = memory.most()
+    outcome.facts["MiB of memory at most"] = round(grown / MIB)
     if grown > MOST_MEMORY:
-        outcome.failures.append(f"memory grew by {grown / 2**20:.0f} MiB")
+        outcome.failures.append(f"memory grew by {grown / MIB:.0f} MiB")
     return outcome
 
 
@@ -105,19 +105,6 @@ def _read_all(path: Path) -> int:
     finally:
         source.close()
     return count
-
-
-def _start_of_memory() -> int:
-    """Bytes of memory in use now; what was used at most is counted anew from here on."""
-    gc.collect()  # garbage that went meanwhile would make up for what grows
-    Path("/proc/self/clear_refs").write_text("5")
-    return _memory("VmRSS")
-
-
-def _memory(name: str) -> int:
-    """A line of /proc/self/status in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 _watching: list[list[str]] = []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import resource
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from proofs.corpus import CLASSES, CPU, NEWER, put, resealed, write_run
 from proofs.fuzzing import NUMBERS, SPITEFUL, TEXTS, craft, endures, mutate_bytes, mutate_head, mutate_value
+from proofs.memory import MIB, MemoryWatch
 from proofs.outcome import Outcome
 from sagan.checkpoint.folder import read_folder, step_folder
 from sagan.checkpoint.manifest import MANIFEST, digest
@@ -30,7 +29,7 @@ CLAIM = (
 QUICK = 2_000
 FULL = 200_000
 
-MAX_MIB = 512
+MOST_MEMORY = 512 * MIB
 BEST_TEXT = b'{\n  "protocol": "structure",\n  "step": 2,\n  "value": 0.5\n}\n'
 
 Case = tuple[str, bytes]
@@ -66,21 +65,17 @@ def prove(count: int, seed: int, workspace: Path) -> Outcome:
     readers = Readers(run, workspace / "alone.safetensors")
     files = {path.name: path.read_bytes() for path in step_folder(run, NEWER).iterdir()}
     outcome, cases = Outcome(), _all_cases(files, chance)
-    while outcome.tried < count:
-        kind, payload = next(cases)
-        before = _peak_mib()
-        accepted, broken = endures(lambda kind=kind, payload=payload: readers.read(kind, payload))  # type: ignore[misc]
-        if (grown := _peak_mib() - before) > MAX_MIB:
-            broken = f"took {grown:.0f} MiB of memory"
-        outcome.note(None if broken is None else f"{kind} {outcome.tried}: {broken}; {payload[:60]!r}")
-        outcome.count(kind)
-        outcome.count("accepted", accepted)
+    with MemoryWatch() as memory:
+        while outcome.tried < count:
+            kind, payload = next(cases)
+            accepted, broken = endures(lambda kind=kind, payload=payload: readers.read(kind, payload))  # type: ignore[misc]
+            if (grown := memory.most()) > MOST_MEMORY:
+                broken = f"took {grown / MIB:.0f} MiB of memory"
+                memory.forget()
+            outcome.note(None if broken is None else f"{kind} {outcome.tried}: {broken}; {payload[:60]!r}")
+            outcome.count(kind)
+            outcome.count("accepted", accepted)
     return outcome
-
-
-def _peak_mib() -> float:
-    """The most memory that this process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20)
 
 
 def _all_cases(files: dict[str, bytes], chance: random.Random) -> Iterator[Case]:

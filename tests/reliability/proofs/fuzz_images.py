@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import warnings
 from pathlib import Path
@@ -11,6 +10,7 @@ from random import Random
 import numpy as np
 from bad_pictures.mutate import mutated, small_files
 
+from proofs.memory import MIB, MemoryWatch
 from proofs.outcome import Outcome
 from sagan.data.convert import MODES
 from sagan.data.decode import MAX_PIXELS, Decoded, decode, strict_pillow
@@ -23,7 +23,7 @@ CLAIM = (
 QUICK = 8_000
 FULL = 1_000_000
 MOST_SECONDS = 2.0  # of processor time, so that other work on the machine does not count
-MOST_MIB = 512
+MOST_MEMORY = 512 * MIB
 SIDE = 16
 ROUND = 500  # files between two looks at the memory
 FITS = ("crop", "pad", "stretch")
@@ -32,9 +32,7 @@ FITS = ("crop", "pad", "stretch")
 def prove(count: int, seed: int, workspace: Path) -> Outcome:
     """Decode and resize `count` damaged files; each from (seed, number) alone, so that one can be had again."""
     outcome, files = Outcome(), small_files()
-    with warnings.catch_warnings(record=True, action="always") as heard, strict_pillow():
-        forget_peak()
-        least = peak_mib()
+    with warnings.catch_warnings(record=True, action="always") as heard, strict_pillow(), MemoryWatch() as memory:
         for number in range(count):
             random = Random(seed << 32 | number)
             data = mutated(random, files)
@@ -43,11 +41,11 @@ def prove(count: int, seed: int, workspace: Path) -> Outcome:
             if heard:
                 outcome.failures.append(f"file {number} of seed {seed}: warns {heard.pop().message}")
             if number % ROUND == 0 or number == count - 1:
-                taken = peak_mib() - least
-                outcome.facts["most MiB"] = max(outcome.facts.get("most MiB", 0), round(taken))
-                if taken > MOST_MIB:
-                    outcome.failures.append(f"file {number} of seed {seed}, or one before: took {taken:.0f} MiB")
-                    forget_peak()
+                taken = memory.most()
+                outcome.facts["most MiB"] = max(outcome.facts.get("most MiB", 0), round(taken / MIB))
+                if taken > MOST_MEMORY:
+                    outcome.failures.append(f"file {number} of seed {seed}, or one before: took {taken / MIB:.0f} MiB")
+                    memory.forget()
     return outcome
 
 
@@ -73,19 +71,3 @@ def what_is_wrong(data: bytes, channels: int, fit: str, outcome: Outcome) -> str
     if square is None or square.shape != (SIDE, SIDE, channels) or square.dtype != np.uint8:
         return "resized to something else than a square"
     return None
-
-
-def forget_peak() -> None:
-    """From here on the peak of memory is that of what follows. Only Linux knows how; elsewhere nothing is measured."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
-
-
-def peak_mib() -> float:
-    """The most memory that this process has held since."""
-    try:
-        return int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
-    except OSError:
-        return 0.0
