@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "reliability"), str(HERE / "architecture")]  # for `proofs` and `syntax`, which tests share
 
 SMALL = dict(
     resolution=16, z_dim=12, g_ch=16, d_ch=16, batch_size=8, n_dis=2, ema=0.9, ema_start=2, beta1=0.5,
     mirror=True, precision="fp32", threads=1, device="cpu",
 )  # fmt: skip
-
-
-def write_pictures(folder: Path, count: int = 20) -> Path:
-    """Two classes of noisy pictures of unequal sides: an epoch of 20 is no whole number of batches."""
-    random = np.random.default_rng(5)
-    for number in range(count):
-        path = folder / ("boats" if number % 2 else "barns") / f"{number:02}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (18 + number, 21, 3), dtype=np.uint8)).save(path)
-    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,12 +28,16 @@ def interrupts_arrive():
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
     """A folder with two class folders of PNG files."""
+    from proofs.reference import write_pictures  # needs torch, which some tests see to it that they do without
+
     return write_pictures(tmp_path_factory.mktemp("pictures") / "photos")
 
 
 @pytest.fixture
 def own_photos(tmp_path):
     """The same pictures, for a test that changes them."""
+    from proofs.reference import write_pictures
+
     return write_pictures(tmp_path / "own-photos")
 
 

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
+from syntax import aliases, dotted
 
 SEAM = "disk/"
 MAY_USE_TENSORBOARD = "workflows/tensorboard.py"
@@ -29,27 +30,6 @@ METHODS = {
 DISKS = {"disk", "DISK"}  # what the package calls an object of class Disk: its `rename` is the seam
 SAVERS = {"save", "savez", "savez_compressed", "savetxt"}  # into a buffer they only make bytes
 OPENERS = {"open", "fdopen", "ZipFile", "TarFile", "GzipFile", "BZ2File", "LZMAFile"}
-
-
-def aliases(tree: ast.AST) -> dict[str, str]:
-    """Local names and what they stand for: `import numpy as np` gives np -> numpy."""
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.asname: alias.name for alias in node.names if alias.asname}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def dotted(node: ast.AST, known: dict[str, str]) -> str:
-    """The full name an expression stands for, such as os.rename; empty when it is not a name."""
-    if isinstance(node, ast.Name):
-        return known.get(node.id, node.id)
-    if isinstance(node, ast.Attribute):
-        before = dotted(node.value, known)
-        return f"{before}.{node.attr}" if before else ""
-    return ""
 
 
 def is_refused(name: str) -> bool:

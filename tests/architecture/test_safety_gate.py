@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 
 import pytest
+from syntax import aliases, dotted
 
 MAY_READ_FOREIGN_PICKLES = {"interop/sandbox.py"}
 
@@ -22,27 +23,6 @@ CALLS = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.path.commonprefix", "shutil.unpack_archive",
 }  # fmt: skip
 METHODS = {"extractall", "read_pickle", "urlopen", "urlretrieve"}
-
-
-def aliases(tree: ast.AST) -> dict[str, str]:
-    """Local names and what they stand for: `import numpy as np` gives np -> numpy."""
-    found = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.asname: alias.name for alias in node.names if alias.asname}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def dotted(node: ast.AST, known: dict[str, str]) -> str:
-    """The full name an expression stands for, such as numpy.load; empty when it is not a name."""
-    if isinstance(node, ast.Name):
-        return known.get(node.id, node.id)
-    if isinstance(node, ast.Attribute):
-        before = dotted(node.value, known)
-        return f"{before}.{node.attr}" if before else ""
-    return ""
 
 
 def starts(name: str, refused: set[str]) -> bool:

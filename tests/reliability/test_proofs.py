@@ -5,28 +5,18 @@ from __future__ import annotations
 import pytest
 from proofs import NAMES, proof
 
+NIGHTLY = [pytest.mark.nightly, pytest.mark.timeout(7200)]
+EFFORTS = [pytest.param(name, "QUICK", 0, id=name) for name in NAMES]
+EFFORTS += [pytest.param(name, "FULL", 1, id=f"{name} in full", marks=NIGHTLY) for name in NAMES]
 
-def possible(name):
-    """The module of a proof; the test is skipped where its `missing()` says what this machine lacks."""
+
+@pytest.mark.parametrize(("name", "effort", "seed"), EFFORTS)
+def test_the_promise_holds(name, effort, seed, tmp_path):
+    """Skipped where the proof's `missing()` says what this machine lacks."""
     module = proof(name)
     if reason := getattr(module, "missing", lambda: None)():
         pytest.skip(reason)
-    return module
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_promise_holds(name, tmp_path):
-    module = possible(name)
-    outcome = module.prove(module.QUICK, 0, tmp_path)
-    assert outcome.tried >= module.QUICK
-    assert outcome.failures == []
-
-
-@pytest.mark.nightly
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("name", NAMES)
-def test_the_promise_holds_in_full(name, tmp_path):
-    module = possible(name)
-    outcome = module.prove(module.FULL, 1, tmp_path)
-    assert outcome.tried >= module.FULL
+    count = getattr(module, effort)
+    outcome = module.prove(count, seed, tmp_path)
+    assert outcome.tried >= count
     assert outcome.failures == []

@@ -17,22 +17,21 @@ from sagan.data.faults import Skipped
 Action = Literal["skip", "stop", "quarantine"]
 
 
-def report_lines(skipped: Iterable[Skipped], action: Action, moved: Mapping[str, str] | None = None) -> bytes:
+def report_lines(skipped: Iterable[Skipped], action: Action, moved: Mapping[str, str] = {}) -> bytes:
     """The list as a JSON Lines file.
 
-    action: what the policy does about a picture.  moved: name -> its name in the quarantine folder; given, the other
-    pictures stayed where they are, whatever the policy wanted.
+    action: what the policy does about a picture.  moved: those that are in the quarantine folder by now, name -> name
+    there, whatever `action` says.
     """
     lines = []
     for entry in sorted(skipped, key=lambda entry: (os.fsencode(entry.where), entry.reason_code, entry.text)):
-        done: Action = action if moved is None else "quarantine" if entry.where in moved else "skip"
         facts = {
             "path": portable(entry.where),
             "code": entry.reason_code,
             "reason": portable(entry.text),
-            "action": done,
+            "action": "quarantine" if entry.where in moved else action,
         }
-        if moved and entry.where in moved:
+        if entry.where in moved:
             facts["to"] = portable(moved[entry.where])
         lines.append(json.dumps(facts, ensure_ascii=False) + "\n")
     return "".join(lines).encode("utf-8")

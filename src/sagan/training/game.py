@@ -114,11 +114,11 @@ def new_game(
 def _refuse_too_large(model: ModelConfig, classes: int, runtime: Runtime) -> None:
     generator = parameter_count(generator_outline(model, classes))
     discriminator = parameter_count(discriminator_outline(model, classes))
-    kept = 4 * generator + 3 * discriminator  # weights and two of Adam's memory, and the average: once for going back
-    here = (
-        generator + discriminator + kept if runtime.device.type == "cpu" else 0
-    )  # gradients; and all of it where it trains
-    require_memory(4 * (here + kept), "training networks of these sizes")
+    state = 4 * generator + 3 * discriminator  # weights, two of Adam's memory for each, and the generator's average
+    numbers = state  # the copy to go back to lies in this memory wherever the run trains
+    if runtime.device.type == "cpu":
+        numbers += state + generator + discriminator  # gradients
+    require_memory(4 * numbers, "training networks of these sizes")
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from pathlib import Path
 from proofs import sabotage as sabotages
 
 PRELOAD = [
-    "torch.utils.data",
     "torch._dynamo",  # torch's optimisers import it when the first one is made, which takes seconds
     "sagan.workflows.train",
     "sagan.workflows.sample",

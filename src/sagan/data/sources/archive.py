@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sagan.data.decode import MAX_BYTES, SUFFIXES
-from sagan.data.faults import Skipped, Unreadable
+from sagan.data.faults import Fault, Skipped, Unreadable
 from sagan.data.label_file import LABEL_FILE, list_pictures
 from sagan.data.layout import Listing, count_suffixes, is_junk, parts_of
 from sagan.data.sources.folder import MAX_DEPTH
@@ -25,14 +25,12 @@ NESTED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", 
 UNPACK = "Unpack it once and name the folder."
 COPY_AGAIN = "Copy or download it again."
 
-Fault = tuple[str, str]
-
 
 @dataclass(frozen=True)
 class Member:
     """One entry. name: as the archive has it, without './'.  place: where the archive's reader finds its bytes.
 
-    fault: why it is not read, as (code, text); None for a folder or an ordinary file.
+    fault: why it is not read; None for a folder or an ordinary file.
     """
 
     name: str
@@ -66,9 +64,9 @@ class Sorted:
             return False
         fault = member.fault
         if fault is None and member.is_picture and member.name in self.pictures:
-            fault = ("duplicate-name", "has the name of an earlier entry")
+            fault = Fault("duplicate-name", "has the name of an earlier entry")
         if fault is not None and member.is_picture:
-            self.refused.append(Skipped(member.name, *fault))
+            self.refused.append(Skipped(member.name, fault.code, fault.text))
         elif fault is not None and not member.is_label_file:  # a label file would be missed: its reader complains
             return False
         elif member.folder:
@@ -107,7 +105,7 @@ def list_archive(path: Path, found: Sorted, read: Callable[[Any], bytes]) -> tup
     def read_label_file(name: str) -> bytes:
         member = found.others[name]
         if member.fault is not None:
-            raise Unreadable(*member.fault)
+            raise Unreadable(member.fault.code, member.fault.text)
         return read(member.place)
 
     listing, others = list_pictures(path, found.pictures, found.folders, found.others, read_label_file)
@@ -122,16 +120,16 @@ def list_archive(path: Path, found: Sorted, read: Callable[[Any], bytes]) -> tup
 def fault_of_name(name: str) -> Fault | None:
     """Why a member of this name is not read. Nothing is ever written by its name, yet such names mean no good."""
     if name.startswith("/") or "\\" in name or ":" in name.split("/")[0] or ".." in name.split("/"):
-        return "unsafe-name", "has a name that points outside the archive"
+        return Fault("unsafe-name", "has a name that points outside the archive")
     if len(parts_of(name)) > MAX_DEPTH:
-        return "unsafe-name", f"lies more than {MAX_DEPTH} folders deep"
+        return Fault("unsafe-name", f"lies more than {MAX_DEPTH} folders deep")
     return None
 
 
 def fault_of_size(size: int) -> Fault | None:
     """Why a member of so many bytes is not read."""
     if size > MAX_BYTES:
-        return "too-large", f"has {size / 2**20:.0f} MiB, more than {MAX_BYTES / 2**20:.0f}"
+        return Fault("too-large", f"has {size / 2**20:.0f} MiB, more than {MAX_BYTES / 2**20:.0f}")
     return None
 
 

@@ -15,11 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sagan.data.faults import Unreadable
+from sagan.data.faults import Fault, Unreadable
 from sagan.data.sources.archive import (
     COPY_AGAIN,
     UNPACK,
-    Fault,
     Member,
     Sorted,
     fault_of_name,
@@ -141,7 +140,7 @@ def _fault(entry: TarEntry) -> Fault | None:
     if name is not None:
         return name
     if entry.sparse:
-        return "sparse", "is stored with holes (sparse)"
+        return Fault("sparse", "is stored with holes (sparse)")
     if entry.kind not in FILES and not entry.is_folder:
-        return "not-a-file", "is a link" if entry.kind in b"12" else "is not an ordinary file"
+        return Fault("not-a-file", "is a link" if entry.kind in b"12" else "is not an ordinary file")
     return fault_of_size(entry.size)

@@ -8,10 +8,9 @@ import zipfile
 from pathlib import Path
 
 from sagan.data.decode import MAX_BYTES
-from sagan.data.faults import Unreadable
+from sagan.data.faults import Fault, Unreadable
 from sagan.data.sources.archive import (
     COPY_AGAIN,
-    Fault,
     Member,
     fault_of_name,
     fault_of_size,
@@ -106,11 +105,11 @@ def _fault(entry: zipfile.ZipInfo) -> Fault | None:
         return name
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in ORDINARY:
-        return "not-a-file", "is a link" if kind == stat.S_IFLNK else "is not an ordinary file"
+        return Fault("not-a-file", "is a link" if kind == stat.S_IFLNK else "is not an ordinary file")
     if entry.flag_bits & 0x1:
-        return "encrypted", "is encrypted"
+        return Fault("encrypted", "is encrypted")
     if entry.compress_type not in COMPRESSION:
-        return "compression", "is compressed in an unusual way"
+        return Fault("compression", "is compressed in an unusual way")
     if is_bomb(entry.file_size, entry.compress_size):
-        return "bomb", f"claims {entry.file_size / 2**20:.0f} MiB from {entry.compress_size:,} bytes"
+        return Fault("bomb", f"claims {entry.file_size / 2**20:.0f} MiB from {entry.compress_size:,} bytes")
     return fault_of_size(entry.file_size)
