@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 import time
 
 import numpy as np
 import pytest
 from proofs.memory import INTERVAL, MIB, MemoryWatch
+
+from sagan.runtime import tune_allocator
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's peak of memory")
 
@@ -20,10 +23,21 @@ def test_growth_is_seen_also_after_it_went():
         assert memory.most() < 50 * MIB
 
 
-def test_what_goes_meanwhile_does_not_make_up_for_growth():
-    before = np.ones(200 * MIB, np.uint8)
+def test_what_was_freed_before_does_not_hide_growth():
+    """The allocator keeps what is freed for the next that asks (`sagan.runtime` sets it so)."""
+    tune_allocator()
+    freed = [np.ones(50 * MIB, np.uint8) for _ in range(4)]
+    del freed
     with MemoryWatch() as memory:
-        del before
+        np.ones(150 * MIB, np.uint8)
+        assert 145 * MIB < memory.most() < 250 * MIB
+
+
+def test_what_goes_meanwhile_does_not_make_up_for_growth():
+    before = mmap.mmap(-1, 200 * MIB)
+    before.write(bytes(200 * MIB))
+    with MemoryWatch() as memory:
+        before.close()
         time.sleep(20 * INTERVAL)
         after = np.ones(150 * MIB, np.uint8)
         assert 145 * MIB < memory.most() < 250 * MIB

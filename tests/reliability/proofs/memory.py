@@ -38,7 +38,9 @@ class MemoryWatch:
         """From here on the peak is that of what follows."""
         gc.collect()
         try:
-            ctypes.CDLL(None).malloc_trim(0)  # memory that was freed, and only now went back, would make up for growth
+            ctypes.CDLL(None).malloc_trim(
+                0
+            )  # what was freed and kept, as our allocator settings ask, would hide growth
             Path("/proc/self/clear_refs").write_text("5")
         except (OSError, AttributeError):
             pass
