@@ -38,9 +38,8 @@ class MemoryWatch:
         """From here on the peak is that of what follows."""
         gc.collect()
         try:
-            ctypes.CDLL(None).malloc_trim(
-                0
-            )  # what was freed and kept, as our allocator settings ask, would hide growth
+            # What was freed, and kept as our own allocator settings ask, would hide growth.
+            ctypes.CDLL(None).malloc_trim(0)
             Path("/proc/self/clear_refs").write_text("5")
         except (OSError, AttributeError):
             pass
