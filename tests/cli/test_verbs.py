@@ -149,6 +149,15 @@ def test_verify_tells_damage_by_its_code(workflow, capsys):
     assert main(["verify", "run"]) == 4
 
 
+def test_bench(workflow, capsys):
+    rows = workflow("bench", "bench", [("a training step", "0.50 s")])
+    assert main(["bench", "--rounds", "2", "--preset", "gan-32", "--batch-size", "8", "--device", "cpu"]) == 0
+    (config,), options = rows[-1]
+    assert options == {"rounds": 2} and (config.preset, config.training.batch_size) == ("gan-32", 8)
+    assert capsys.readouterr().out == "a training step  0.50 s\n"
+    assert main(["bench", "--rounds", "0"]) == 2 and main(["bench", "--data", "photos"]) == 2
+
+
 def test_info_and_presets(workflow, capsys):
     workflow("info", "info", [("sagan", "0.1.0"), ("torch", "2.13")])
     assert main(["info"]) == 0

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from sagan.cli.options import Fields, default_hint, read_words
 from sagan.cli.printing import duration, note, say, say_rows, say_text
-from sagan.cli.verbs import AttendWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
+from sagan.cli.verbs import AttendWords, BenchWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
@@ -149,6 +149,27 @@ def verify(argv: list[str]) -> int:
         for checkpoint, ok, text in rows
     )
     return 0 if all(ok for _, ok, _ in rows) else CheckpointCorrupt.exit_code
+
+
+def bench(argv: list[str]) -> int:
+    """`sagan bench [options of training]`."""
+    groups: dict[str, Fields] = {"": BenchWords.model_fields}
+    groups |= {table: TABLES[table].model_fields for table in ("model", "training")}
+    groups["output"] = {name: TABLES["output"].model_fields[name] for name in ("device", "threads")}
+    words = read_words(
+        argv,
+        prog="sagan bench",
+        about="Time whole training steps, on pictures of noise, and drawing. Reads no pictures and writes nothing.",
+        positionals={},
+        groups=groups,
+        hint=lambda name, field: default_hint(name, field) if name in BenchWords.model_fields else "",
+    )
+    own = checked(BenchWords, {name: words.pop(name) for name in BenchWords.model_fields if name in words})
+    config = assemble(words, preset=own.preset, resume="off")
+    from sagan.workflows.bench import bench
+
+    say_rows(bench(config, rounds=own.rounds))
+    return 0
 
 
 def info(argv: list[str]) -> int:

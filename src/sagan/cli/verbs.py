@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from sagan.config import config_error
+from sagan.presets.assemble import DEFAULT_PRESET
 from sagan.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -66,6 +67,13 @@ class VerifyWords(Record):
     """`sagan verify`."""
 
     run: str = Field(description="A run's folder, one checkpoint inside it, or a generator.safetensors.")
+
+
+class BenchWords(Record):
+    """`sagan bench`."""
+
+    preset: str = Field(DEFAULT_PRESET, description="What to time; `sagan presets` lists them.")
+    rounds: int = Field(5, description="Steps that are timed, after one that is not.", ge=1, le=1000)
 
 
 def checked(record: type[R], words: Mapping[str, Any]) -> R:
