@@ -8,6 +8,7 @@ import os
 import platform
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from sagan.runtime import choose_runtime, environment
 
@@ -54,5 +55,26 @@ def write_result(
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
+    for line in changes(path, result):
+        print(line)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def changes(path: Path, result: Mapping[str, Any]) -> list[str]:
+    """How each figure stands to the one stored before, if that came from the same hardware; nothing else is comparable."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return []
+    if before["hardware"] != result["hardware"]:
+        return [f"{path.name}: no comparison, the figures stored before are of {before['hardware']}"]
+    known = {figure["name"]: figure["value"] for figure in before["figures"]}
+    lines = [f"{path.name}: against {before['date']}, sagan {before['versions']['sagan']}"]
+    for figure in result["figures"]:
+        old = known.get(figure["name"])
+        if old:
+            lines.append(
+                f"  {figure['name']}: {old:g} -> {figure['value']:g} {figure['unit']} ({figure['value'] / old:.2f} times)"
+            )
+    return lines

@@ -1,5 +1,5 @@
-"""Write docs/results.md and the tables of docs/lineage.md and docs/reliability.md from the files benchmarks/results/*.json, so
-that no figure there is without its origin.
+"""Write docs/results.md and the tables of the lineage, reliability and speed pages from benchmarks/results/*.json, so that no
+figure there is without its origin.
 
 python scripts/results.py            write it
 python scripts/results.py --check    only say whether it is up to date (part of `make check`)
@@ -35,6 +35,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "results.md"
 LINEAGE_PAGE = ROOT / "docs" / "lineage.md"
 RELIABILITY_PAGE = ROOT / "docs" / "reliability.md"
+PERFORMANCE_PAGE = ROOT / "docs" / "performance.md"
 
 
 class Strict(BaseModel):
@@ -165,6 +166,40 @@ def proofs(folder: Path = RESULTS) -> str:
     return table(columns, rows) if rows else "Nothing has been recorded yet."
 
 
+FASTER = "ours is faster than "
+
+
+def training_speed(folder: Path = RESULTS) -> str:
+    """Each training step that was timed, beside a peer's where one was there."""
+    rows: list[list[object]] = []
+    for path in sorted(folder.glob("step-*.json")):
+        result = read(path)
+        figures = {figure.name: figure for figure in result.figures}
+        for name in [name for name in figures if name.startswith(FASTER)]:
+            peer = name.removeprefix(FASTER)
+            seconds = [f"{number(figures[f'{side}: a step'].value)} s" for side in ("ours", peer)]
+            how = "alternating processes" if "--as-shipped" in result.command else "one process"
+            share = f"{figures['share of the peak, by the former'].value:.0%}"
+            times = f"{figures[name].value:.2f} ({figures[name].note})"
+            rows.append([f"`{result.command.split()[2]}`", peer, how, *seconds, times, share, result.hardware])
+    columns = ["network", "peer", "timed in", "ours", "theirs", "times faster", "share of the peak", "on"]
+    return table(columns, rows) if rows else "Nothing has been recorded yet."
+
+
+def pieces(folder: Path = RESULTS) -> str:
+    """What a step takes without each piece of the fast path."""
+    rows: list[list[object]] = []
+    for path in sorted(folder.glob("pieces-*.json")):
+        result = read(path)
+        for figure in result.figures[1:]:
+            piece = figure.name.removesuffix(", a step takes")
+            rows.append(
+                [piece, f"`{result.command.split()[2]}`", f"{number(figure.value)} times", figure.note, result.hardware]
+            )
+    columns = ["without", "network", "a step takes", "spread", "on"]
+    return table(columns, rows) if rows else "Nothing has been recorded yet."
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when the page is stale")
@@ -178,6 +213,7 @@ def main() -> int:
         PAGE: {"results": body},
         LINEAGE_PAGE: {"lineage": side_by_side, "first steps": first_steps()},
         RELIABILITY_PAGE: {"proofs": proofs()},
+        PERFORMANCE_PAGE: {"training": training_speed(), "pieces": pieces()},
     }
     return write_or_check(pages, check=check, command="python scripts/results.py")
 

@@ -111,3 +111,26 @@ def test_the_proofs_are_a_table_of_promises(results, tmp_path):
     (tmp_path / "reliability-kills.json").write_text(json.dumps(result))
     (row,) = [line for line in results.proofs(tmp_path).splitlines() if "Nothing is lost." in line]
     assert "| 199 of 200 | inside a save: 84 |" in row and "seed 3, 252 s" in row
+
+
+def test_times_beside_a_peer_become_one_row_each(results, tmp_path):
+    figures = {
+        "ours: a step": 0.5, "peer: a step": 1.5, "ours is faster than peer": 3.0,
+        "ours is faster than peer under autocast": 2.0, "peer under autocast: a step": 1.0,
+        "share of the peak, by the former": 0.75,
+    }  # fmt: skip
+    walk = json.loads(write(tmp_path).read_text())
+    walk |= {"name": "step-x", "command": "python benchmarks/step.py x --peer peer --peer-path PATH --as-shipped"}
+    walk["figures"] = [{"name": name, "value": value, "unit": "", "note": "n"} for name, value in figures.items()]
+    (tmp_path / "step-x.json").write_text(json.dumps(walk))
+    rows = results.training_speed(tmp_path).splitlines()[2:]
+    assert rows[0] == "| `x` | peer | alternating processes | 0.5 s | 1.5 s | 3.00 (n) | 75% | 2 cores |"
+    assert "| peer under autocast |" in rows[1] and len(rows) == 2
+
+
+def test_each_piece_becomes_one_row(results, tmp_path):
+    walk = json.loads(write(tmp_path).read_text()) | {"name": "pieces-x", "command": "python benchmarks/pieces.py x"}
+    glue = {"name": "glue, a step takes", "value": 1.25, "unit": "times", "note": "n"}
+    walk["figures"] = [{"name": "all pieces", "value": 1, "unit": "s"}, glue]
+    (tmp_path / "pieces-x.json").write_text(json.dumps(walk))
+    assert results.pieces(tmp_path).splitlines()[2:] == ["| glue | `x` | 1.25 times | n | 2 cores |"]

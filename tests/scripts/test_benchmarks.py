@@ -1,0 +1,86 @@
+"""What all benchmarks share: the order of the samples, what counts as disturbed, the comparison with stored figures."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+
+
+def load(name):
+    return importlib.import_module(name)
+
+
+def test_sides_take_turns_and_the_first_calls_do_not_count():
+    calls = []
+    samples = load("timing").interleave({name: lambda name=name: calls.append(name) for name in "ABC"}, rounds=2)
+    assert "".join(calls) == "ABC" + "ABC" + "CBA"
+    assert {name: len(measured) for name, measured in samples.items()} == {"A": 2, "B": 2, "C": 2}
+
+
+def test_disturbed_samples_are_left_out_while_enough_others_are_there():
+    timing = load("timing")
+    few = [timing.Sample(1.0, 0.0), timing.Sample(9.0, 0.5)]
+    assert timing.quiet(few) == [1.0, 9.0]
+    many = [timing.Sample(1.0, 0.0), timing.Sample(2.0, 0.1), timing.Sample(3.0, 0.0), timing.Sample(9.0, 0.5)]
+    assert timing.median(many) == 2.0
+    assert timing.spread(many) == "1 to 3 s, 3 of 4 samples, others took at most 50% of the machine"
+
+
+def test_a_ratio_is_one_of_rounds_not_of_medians():
+    timing = load("timing")
+    slow, fast = (
+        [timing.Sample(seconds, 0.0) for seconds in column] for column in ((2.0, 30.0, 4.0), (1.0, 10.0, 1.0))
+    )
+    assert timing.ratio(slow, fast) == (3.0, 2.0, 4.0)
+
+
+def test_figures_are_compared_with_those_of_the_same_hardware_alone(tmp_path):
+    changes = load("results_file").changes
+    path = tmp_path / "walk.json"
+    new = {
+        "hardware": "2 cores",
+        "figures": [{"name": "a step", "value": 3.0, "unit": "s"}, {"name": "new", "value": 1, "unit": ""}],
+    }
+    assert changes(path, new) == []
+    old = {
+        "hardware": "2 cores",
+        "date": "2027-01-31",
+        "versions": {"sagan": "0.1"},
+        "figures": [{"name": "a step", "value": 2.0}],
+    }
+    path.write_text(json.dumps(old))
+    assert changes(path, new) == ["walk.json: against 2027-01-31, sagan 0.1", "  a step: 2 -> 3 s (1.50 times)"]
+    path.write_text(json.dumps(old | {"hardware": "a cluster"}))
+    assert changes(path, new) == ["walk.json: no comparison, the figures stored before are of a cluster"]
+
+
+def test_a_peer_that_is_not_there_is_one_line(tmp_path):
+    peers = load("peers")
+    with pytest.raises(SystemExit, match="is not a folder"):
+        peers.build("studiogan", tmp_path / "nowhere", "sagan-32", 4)
+    with pytest.raises(SystemExit, match="heykeetae has no networks like sagan-32: it has heykeetae-64"):
+        peers.build("heykeetae", tmp_path, "sagan-32", 4)
+
+
+def test_operations_are_counted_merged_and_as_written():
+    import torch
+
+    from sagan.layers.blocks import FirstDownBlock
+    from sagan.layers.parts import default_parts
+
+    arithmetic = load("arithmetic")
+    block, x = FirstDownBlock(3, 8, parts=default_parts()), torch.randn(2, 3, 16, 16)
+    merged = arithmetic.operations(lambda: block(x))
+    with arithmetic.unmerged():
+        written = arithmetic.operations(lambda: block(x))
+    skip, first = 2 * 2 * 8 * 8 * 3 * 8, 2 * 2 * 16 * 16 * 27 * 8  # products of 1x1 and 3x3, two operations each
+    assert written == pytest.approx((skip + first + 2 * 2 * 16 * 16 * 72 * 8) / 1e9)
+    assert merged == pytest.approx((skip + first + 2 * 2 * 8 * 8 * 16 * 8 * 8) / 1e9)
