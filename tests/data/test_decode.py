@@ -253,6 +253,15 @@ def test_webp_has_a_limit_of_its_own(monkeypatch):
     assert isinstance(decode(encoded(Image.fromarray(noise(8, 8, 3)))), Decoded)
 
 
+def test_the_size_of_a_webp_is_checked_before_its_decoder_takes_memory_by_it(monkeypatch):
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "WEBP", icc_profile=b"profile")
+    data = stream.getvalue()
+    forged = data[:24] + (10_000).to_bytes(3, "little") + (9_000).to_bytes(3, "little") + data[30:]
+    monkeypatch.setattr(Image, "open", lambda *arguments, **options: pytest.fail("its decoder saw it"))
+    assert decode(forged).text == "is 10001x9001, more than 32 million pixels"
+
+
 def test_too_little_memory_is_no_fault_of_the_picture(monkeypatch):
     def full(*_):
         raise MemoryError

@@ -12,7 +12,7 @@ from PIL import Image
 
 from sagan.data import pieces
 from sagan.data.faults import Unreadable
-from sagan.data.pieces import is_cut, without_bombs
+from sagan.data.pieces import is_cut, webp_size, without_bombs
 
 NOISE = np.random.default_rng(7).integers(0, 256, (48, 40, 3), dtype=np.uint8)
 
@@ -45,6 +45,27 @@ def test_everyday_files_pass_unchanged_at_any_length(kind, options):
     for end in range(len(data)):
         assert without_bombs(data[:end]) == data[:end]
         is_cut(data[:end])
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (b"VP8 ", {}),
+        (b"VP8L", {"lossless": True}),
+        (b"VP8X", {"icc_profile": b"profile"}),
+        (b"VP8X", {"save_all": True}),
+    ],
+)
+def test_the_size_of_a_webp_is_read_without_its_decoder(kind, options):
+    """Pillow's asks for memory by this size as soon as it opens a file."""
+    for size in ((40, 48), (1, 300), (257, 1)):
+        stream = io.BytesIO()
+        extra = {"append_images": [Image.new("RGB", size)]} if "save_all" in options else {}
+        Image.new("RGB", size, "teal").save(stream, "WEBP", **options, **extra)
+        data = stream.getvalue()
+        assert data[12:16] == kind and webp_size(data) == size == Image.open(stream).size
+        assert all(webp_size(data[:end]) in (None, size) for end in range(len(data)))
+    assert webp_size(encoded("PNG")) is webp_size(b"") is webp_size(data[:12] + b"VP8?" + data[16:]) is None
 
 
 @pytest.mark.parametrize("limit", [50, 51])

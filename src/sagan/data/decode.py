@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from sagan.data.colour import Colour
 from sagan.data.convert import to_channels
 from sagan.data.faults import Fault, Unreadable
-from sagan.data.pieces import is_cut, without_bombs
+from sagan.data.pieces import is_cut, webp_size, without_bombs
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a closed list: each further decoder is a further way in
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
@@ -86,8 +86,10 @@ def decode(
     if not data:
         return Fault("empty", "has 0 bytes")
     try:
+        if (claimed := webp_size(data)) is not None:
+            _check_size(claimed, MAX_WEBP_PIXELS)
         with Image.open(io.BytesIO(without_bombs(data)), formats=FORMATS) as image:
-            _check_header(image)
+            _check_size(image.size, MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS)
             _settle_key(image)
             size, mode = image.size, _file_mode(image)
             if at_least is not None:
@@ -115,10 +117,9 @@ def upright(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, i
     return (size[1], size[0]) if turn in SIDEWAYS else size
 
 
-def _check_header(image: Image.Image) -> None:
-    """Refuse by the header alone, before any pixel is decoded."""
-    width, height = image.size
-    most = MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS
+def _check_size(size: tuple[int, int], most: int) -> None:
+    """Refuse by the header alone, before any pixel is decoded. most: the number of pixels."""
+    width, height = size
     if width * height > most:
         raise Unreadable("too-large", f"is {width}x{height}, more than {most / 1e6:.0f} million pixels")
     if max(width, height) > MAX_ASPECT * min(width, height):

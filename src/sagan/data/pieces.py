@@ -40,6 +40,24 @@ def without_bombs(data: bytes) -> bytes:
     return data
 
 
+def webp_size(data: bytes) -> tuple[int, int] | None:
+    """(width, height) as a WebP file's first chunk says them; None for other files.
+
+    Its decoder asks for memory by these as soon as it sees the file, before anybody can look at the size.
+    """
+    if not (data.startswith(b"RIFF") and data[8:12] == b"WEBP") or len(data) < 30:
+        return None
+    kind, body = data[12:16], data[20:30]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return None
+
+
 def is_cut(data: bytes) -> bool:
     """Whether a file that cannot be decoded ends before its pixels begin, or a WebP before it says; decoders only say
     that something is wrong with these."""

@@ -19,6 +19,7 @@ from sagan.checkpoint.manifest import MANIFEST, digest
 from sagan.checkpoint.retention import BEST, read_best
 from sagan.checkpoint.tensors import RECORD_KEY, pack, unpack_bytes
 from sagan.errors import CheckpointCorrupt
+from sagan.runtime import tune_allocator
 from sagan.training.state import GENERATOR, MODEL, STATE, read_state
 from sagan.workflows.openers import open_generator
 
@@ -61,6 +62,7 @@ class Readers:
 
 def prove(count: int, seed: int, workspace: Path) -> Outcome:
     """Every crafted file once, then mutated ones up to the count."""
+    tune_allocator()  # as every command does: memory that is asked for and not used is then really taken
     chance, run = random.Random(seed), write_run(workspace / "run")
     readers = Readers(run, workspace / "alone.safetensors")
     files = {path.name: path.read_bytes() for path in step_folder(run, NEWER).iterdir()}

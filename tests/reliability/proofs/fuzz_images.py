@@ -16,6 +16,7 @@ from sagan.data.convert import MODES
 from sagan.data.decode import MAX_PIXELS, Decoded, decode, strict_pillow
 from sagan.data.faults import REMEDIES, Fault
 from sagan.data.resize import make_square
+from sagan.runtime import tune_allocator
 
 CLAIM = (
     "Whatever the bytes of a picture file: it is decoded or refused with a known reason, in 2 s and 512 MiB at most."
@@ -31,6 +32,7 @@ FITS = ("crop", "pad", "stretch")
 
 def prove(count: int, seed: int, workspace: Path) -> Outcome:
     """Decode and resize `count` damaged files; each from (seed, number) alone, so that one can be had again."""
+    tune_allocator()  # as every command does: memory that is asked for and not used is then really taken
     outcome, files = Outcome(), small_files()
     with warnings.catch_warnings(record=True, action="always") as heard, strict_pillow(), MemoryWatch() as memory:
         for number in range(count):
