@@ -16,12 +16,13 @@ import pytest
 import torch
 from PIL import Image
 
+from sagan.data import batches as module
 from sagan.data import workers
 from sagan.data.batches import Batches
 from sagan.data.config import DataConfig
 from sagan.data.images import open_images
 from sagan.errors import ConfigError, DataError, ResourceError
-from sagan.randomness import Stream, permutation
+from sagan.randomness import Stream, permutation, uniform
 
 COUNT = 10
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
@@ -91,6 +92,27 @@ def test_mirror_flips_about_half_and_left_to_right(held):
             assert torch.equal(after, before) or torch.equal(after, before.flip(2))
             flipped += not torch.equal(after, before)
     assert 70 <= flipped <= 130  # 200 fair coins: four standard deviations are 28
+
+
+@pytest.mark.parametrize("drawn", [1, 7, 4096])
+@pytest.mark.parametrize("start", [0, 13])
+def test_drawing_ahead_changes_nothing(held, drawn, start, monkeypatch):
+    monkeypatch.setattr(module, "DRAWN", drawn)
+    batches = Batches(held, batch_size=3, seed=5, mirror=True, position=start)
+    for position in [*range(start, start + 60, 3), 2, 5, 40, 40, 39, 1]:
+        if batches.position != position:
+            batches.seek(position)
+        batch = next(batches)
+        places = range(position, position + 3)
+        ids = [permutation(5, Stream.ORDER, place // COUNT, COUNT)[place % COUNT] for place in places]
+        assert batch.ids.tolist() == ids
+        squares = [
+            square[:, ::-1] if uniform(5, Stream.MIRROR, place, 1)[0] < 0.5 else square
+            for place, square in zip(places, held.pictures(ids), strict=True)
+        ]
+        assert np.array_equal(batch.pixels.permute(0, 2, 3, 1).numpy(), np.stack(squares))
+        batch.ids.fill_(0)  # a batch is the caller's own
+        batch.pixels.fill_(0)
 
 
 def test_the_global_random_state_is_left_alone(read):

@@ -23,6 +23,7 @@ from sagan.randomness import Stream, uniform
 
 RESTARTS = 3  # workers that were lost are replaced this often in a row
 LOSSES = 2  # workers lost at one picture before it is taken for the cause
+DRAWN = 4096  # positions drawn together, but at most an epoch: a few cost as much as a hundred
 
 
 class Batch(NamedTuple):
@@ -61,6 +62,7 @@ class Batches:
         self.workers = 0 if images.in_memory else workers
         self._order: Order = BalancedOrder(images.labels, seed) if balance else PlainOrder(len(images), seed)
         self._position = position
+        self._drawn = (range(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))
         self._ahead: Workers | None = None
         self._losses: Counter[int] = Counter()  # picture -> processes lost at it
 
@@ -78,16 +80,14 @@ class Batches:
         return self
 
     def __next__(self) -> Batch:
-        positions = np.arange(self._position, self._position + self.batch_size)
-        ids = self._order.at(positions)
-        squares = self._from_workers(ids) if self.workers else torch.from_numpy(self.images.pictures(ids))
-        if self.mirror:
-            flipped = uniform(self.seed, Stream.MIRROR, positions, 1)[:, 0] < 0.5
-            chosen = torch.from_numpy(np.flatnonzero(flipped))
-            squares[chosen] = squares[chosen].flip(2)
+        ids, mirrored = self._draw()
+        squares = self._from_workers(ids) if self.workers else self.images.pictures(ids)
+        rows = np.flatnonzero(mirrored)
+        squares[rows] = np.take(squares[rows], np.arange(squares.shape[2])[::-1], axis=2)
         self._position += self.batch_size
         # (B, R, R, C) seen as (B, C, R, R) is the channels_last memory format: no copy.
-        return Batch(squares.permute(0, 3, 1, 2), torch.from_numpy(self.images.labels[ids]), torch.from_numpy(ids))
+        pixels = torch.from_numpy(squares).permute(0, 3, 1, 2)
+        return Batch(pixels, torch.from_numpy(self.images.labels[ids]), torch.from_numpy(ids))
 
     def close(self) -> None:
         """End the workers."""
@@ -101,7 +101,22 @@ class Batches:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _from_workers(self, ids: NDArray[np.int64]) -> torch.Tensor:
+    def _draw(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The next batch -> (its places in the set (B,), which of its pictures are mirrored (B,))."""
+        span, ids, mirrored = self._drawn
+        last = self._position + self.batch_size - 1
+        if self._position not in span or last not in span:
+            count = max(self.batch_size, min(DRAWN, len(self.images)))
+            span = range(self._position, self._position + count)
+            positions = np.arange(span.start, span.stop)
+            ids, mirrored = self._order.at(positions), np.zeros(len(span), dtype=np.bool_)
+            if self.mirror:
+                mirrored = uniform(self.seed, Stream.MIRROR, positions, 1)[:, 0] < 0.5
+            self._drawn = span, ids, mirrored
+        rows = slice(self._position - span.start, last + 1 - span.start)
+        return ids[rows].copy(), mirrored[rows]
+
+    def _from_workers(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(B, R, R, C) uint8 from the workers, which are replaced at this very position when one of them is lost."""
         how = ""
         for _ in range(RESTARTS + 1):
@@ -119,7 +134,7 @@ class Batches:
                 raise
             for picture in ids.tolist():  # they can be read after all
                 self._losses.pop(picture, None)
-            return torch.from_numpy(squares)
+            return squares
         raise ResourceError(
             f"a decoding process {how}, {RESTARTS + 1} times in a row at picture {self._position:,}",
             remedy="Memory may be short: use fewer --workers, or 0. `sagan data check` finds pictures that do harm.",

@@ -78,10 +78,13 @@ def is_transparent(picture: Image.Image) -> bool:
 
 def is_grey(pixels: NDArray[np.uint8]) -> bool:
     """Whether pixels (H, W, C) have no colour at all: one channel, or red, green and blue alike everywhere."""
-    if pixels.shape[2] == 1:
-        return True
-    red, green, blue = (pixels[..., band] for band in range(3))
-    return np.array_equal(red, green) and np.array_equal(green, blue)
+    channels = pixels.shape[2]
+    for part in (pixels[:1], pixels) if channels > 1 else ():  # most pictures show a colour in their first row
+        samples = part.tobytes()
+        red, green, blue = (samples[band::channels] for band in range(3))
+        if red != green or green != blue:
+            return False
+    return True
 
 
 def fill_hidden(pixels: NDArray[np.uint8], colour: Colour) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from sagan.data.colour import Colour
 from sagan.data.convert import to_channels
 from sagan.data.faults import Fault, Unreadable
 from sagan.data.pieces import is_cut, webp_size, without_bombs
+from sagan.data.plain_jpeg import plain_header
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a closed list: each further decoder is a further way in
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
@@ -85,6 +86,9 @@ def decode(
     """
     if not data:
         return Fault("empty", "has 0 bytes")
+    plain = _decode_plain(data, channels, background, at_least)
+    if plain is not None:
+        return plain
     try:
         if (claimed := webp_size(data)) is not None:
             _check_size(claimed, MAX_WEBP_PIXELS)
@@ -92,8 +96,7 @@ def decode(
             _check_size(image.size, MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS)
             _settle_key(image)
             size, mode = image.size, _file_mode(image)
-            if at_least is not None:
-                image.draft(None, _draft_size(size, at_least))
+            image.draft(None, _draft_size(size, at_least))
             image.load()
             turn = _turn(image)
             picture, transparent = to_channels(image, channels, background)
@@ -117,6 +120,22 @@ def upright(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, i
     return (size[1], size[0]) if turn in SIDEWAYS else size
 
 
+def _decode_plain(data: bytes, channels: int, background: Colour, at_least: int | None) -> Decoded | None:
+    """A plain JPEG file by the shorter way, see plain_jpeg.py; None for any other file, and for one with a fault."""
+    header = plain_header(data)
+    if header is None:
+        return None
+    mode, size = header
+    drawn = _draft_size(size, at_least)
+    try:
+        _check_size(size, MAX_PIXELS)
+        image = Image.frombytes(mode, drawn, data, "jpeg", mode, "", size[0] // drawn[0], 0)
+    except (Unreadable, ValueError, OSError):  # the usual way says what is wrong
+        return None
+    picture, transparent = to_channels(image, channels, background)
+    return Decoded(picture, size, mode, transparent)
+
+
 def _check_size(size: tuple[int, int], most: int) -> None:
     """Refuse by the header alone, before any pixel is decoded. most: the number of pixels."""
     width, height = size
@@ -138,9 +157,11 @@ def _settle_key(image: ImageFile.ImageFile) -> None:
         image.info["transparency"] = key % count * LEVEL_STEPS[levels]
 
 
-def _draft_size(size: tuple[int, int], at_least: int) -> tuple[int, int]:
-    """The size to ask a JPEG decoder for. Only whole divisions: else the last column would stand for padding too, and
-    the picture would shift by a part of a pixel."""
+def _draft_size(size: tuple[int, int], at_least: int | None) -> tuple[int, int]:
+    """The size to ask a JPEG decoder for, see `decode`. Only whole divisions: else the last column would stand for padding
+    too, and the picture would shift by a part of a pixel."""
+    if at_least is None:
+        return size
     width, height = size
     for divisor in (8, 4, 2):
         enough = min(size) >= divisor * DRAFT_MARGIN * at_least

@@ -76,5 +76,4 @@ def _resized_by_cover(picture: Image.Image, size: tuple[int, int], box: Box) -> 
 
 def _pixels(picture: Image.Image) -> NDArray[np.uint8]:
     """(height, width, C), one channel included."""
-    pixels = np.asarray(picture)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+    return np.frombuffer(picture.tobytes(), dtype=np.uint8).reshape(picture.height, picture.width, -1)

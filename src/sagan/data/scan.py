@@ -9,7 +9,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,8 @@ from sagan.data.resize import Fit, make_square
 from sagan.data.sources.base import Payload, Source
 
 CHUNK = 64  # pictures a task: threads hand over seldom, and the progress still moves
+READ_AHEAD = 2**20  # bytes that a thread reads before it decodes them
+SMALL = 2048  # bytes a file, of pictures of some 32 or 64 pixels
 
 Progress = Callable[[int, int], None]
 
@@ -70,12 +74,8 @@ class Prepared:
     grey: bool
 
 
-def prepare(source: Source, index: int, recipe: Recipe) -> Prepared | Fault:
-    """Read, hash, decode and resize one picture."""
-    try:
-        payload = source.read(index)
-    except Unreadable as error:
-        return error.fault
+def prepare(payload: Payload, recipe: Recipe) -> Prepared | Fault:
+    """Hash, decode and resize one picture."""
     digest = _digest(payload)
     if isinstance(payload, bytes):
         decoded = decode(payload, channels=recipe.channels, background=recipe.background, at_least=recipe.side)
@@ -104,31 +104,31 @@ def scan(
     stop_early: end at the first picture that cannot be used; it is then the last of `skipped`.
     progress: called as progress(done, total) in the caller's thread.
     """
-    total, used = len(wanted), 0
+    total = len(wanted)
     shape = (total, recipe.side, recipe.side, recipe.channels)
     pixels = np.empty(shape, dtype=np.uint8) if keep_pixels else None
-    digests = np.empty((total, 32), dtype=np.uint8)
-    kept = np.empty(total, dtype=np.int64)
-    result = Scan(kept, pixels, digests)
+    kept, digests = list[int](), bytearray()
+    result = Scan(wanted[:0], pixels, np.empty((0, 32), dtype=np.uint8))
     for done, (index, outcome) in enumerate(_prepared(source, wanted, recipe, threads), start=1):
         if isinstance(outcome, Fault):
             result.skipped.append(Skipped(source.listing.names[index], outcome.code, outcome.text))
             if stop_early:
                 break
         else:
-            kept[used], digests[used] = index, np.frombuffer(outcome.digest, dtype=np.uint8)
             if pixels is not None:
-                pixels[used] = outcome.pixels
+                pixels[len(kept)] = outcome.pixels
+            kept.append(index)
+            digests += outcome.digest
             result.sizes[outcome.size] += 1
             result.modes[outcome.mode] += 1
             result.enlarged += min(outcome.size) < recipe.side
             result.transparent += outcome.transparent
             result.grey += outcome.grey
-            used += 1
         if progress is not None and (done % CHUNK == 0 or done == total):
             progress(done, total)
-    result.kept, result.digests = kept[:used], digests[:used]
-    result.pixels = None if pixels is None else pixels[:used]
+    result.kept = np.array(kept, dtype=np.int64)
+    result.digests = np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
+    result.pixels = None if pixels is None else pixels[: len(kept)]
     return result
 
 
@@ -143,9 +143,10 @@ def _prepared(
 ) -> Iterator[tuple[int, Prepared | Fault]]:
     """(index, outcome) in order. A few chunks are in flight at a time, so memory does not grow with the set."""
     chunks = [wanted[start : start + chunk].tolist() for start in range(0, len(wanted), chunk)]
+    turn = Lock()
 
     def work(indices: list[int]) -> list[Prepared | Fault]:
-        return [prepare(source, index, recipe) for index in indices]
+        return _read_and_prepare(source, indices, recipe, turn)
 
     with strict_pillow():
         if threads <= 1 or len(chunks) <= 1:
@@ -164,6 +165,37 @@ def _prepared(
                     yield from zip(first, future.result(), strict=True)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read_and_prepare(source: Source, indices: list[int], recipe: Recipe, turn: Lock) -> list[Prepared | Fault]:
+    """The outcomes in order.
+
+    Small files are read several at a time: where reading and decoding alternate picture by picture, each pushes the
+    other's code out of the processor's cache. And of the threads that share `turn` one at a time decodes small files: that
+    gives Python's own lock away so often and so briefly that two threads would mostly wait for each other to wake up.
+    """
+    outcomes, held, size = list[Prepared | Fault](), list[Payload | Fault](), 0
+    for done, index in enumerate(indices, start=1):
+        held.append(_read(source, index))
+        size += _bytes_of(held[-1])
+        if size >= READ_AHEAD or done == len(indices):
+            with turn if size <= SMALL * len(held) else nullcontext():
+                outcomes += [one if isinstance(one, Fault) else prepare(one, recipe) for one in held]
+            held, size = [], 0
+    return outcomes
+
+
+def _read(source: Source, index: int) -> Payload | Fault:
+    try:
+        return source.read(index)
+    except Unreadable as error:
+        return error.fault
+
+
+def _bytes_of(payload: Payload | Fault) -> int:
+    if isinstance(payload, Fault):
+        return 0
+    return len(payload) if isinstance(payload, bytes) else payload.nbytes
 
 
 def _from_array(payload: NDArray[np.uint8], recipe: Recipe) -> Decoded | Fault:
