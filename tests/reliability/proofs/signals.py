@@ -85,6 +85,8 @@ def prove(count: int, seed: int, workspace: Path, *, only: str | None = None, sa
     """Send `count` signals in each phase. only: one phase; sabotage: of the child; both for the test of this proof."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job; children inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup, which the commands obey
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     stage = Stage(workspace, sabotage)
     wanted = [(name, number) for name in PHASES if only in (None, name) for number in range(count)]
     outcome = Outcome(facts={"phases": len({name for name, _ in wanted})})
