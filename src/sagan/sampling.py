@@ -1,12 +1,14 @@
 """Seeds to pictures. One integer is one picture, whatever is drawn beside it.
 
 A seed's latent is a pure function of the seed. Pictures are computed in a fixed inner batch (the last one is filled up with
-its own last picture), because another batch size may choose other kernels: so the same seed gives the same pixels.
+its own last picture), because another batch size may choose other kernels: so the same seed gives the same pixels. That holds
+for every engine (`engines.choose`); two engines' pixels may differ by rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,6 +22,17 @@ from sagan.randomness import Stream, integers, normal
 INNER_BATCH = 16
 MAX_TRIES = 64  # of a truncated value; at the tightest bound offered fewer than one in 10**4 needs them all
 MIN_TRUNCATION = 0.2
+
+
+class Engine(Protocol):
+    """What makes pictures of latents: a generator, a folded one, a compiled one (`sagan.engines`)."""
+
+    def __call__(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """latents: (B, z_dim) float32; labels: (B,) int64 when there are classes; both on the generator's device.
+
+        Returns pictures (B, channels, R, R) in [-1, 1], float32.
+        """
+        ...
 
 
 def draw_latents(seeds: Sequence[int], z_dim: int, truncation: float = 0.0) -> NDArray[np.float32]:
@@ -56,12 +69,18 @@ def _keys(seeds: Sequence[int]) -> NDArray[np.int64]:
 
 @torch.no_grad()
 def draw(
-    generator: Generator, seeds: Sequence[int], labels: Sequence[int] | None = None, *, truncation: float = 0.0
+    generator: Generator,
+    seeds: Sequence[int],
+    labels: Sequence[int] | None = None,
+    *,
+    truncation: float = 0.0,
+    engine: Engine | None = None,
 ) -> NDArray[np.uint8]:
     """Pictures of a generator in eval mode: (n, R, R, C) uint8, C being its 1, 3 or 4 channels.
 
     seeds: one a picture, from 0 to 2**63 - 1.  labels: one class a picture; None draws them from the seeds.
-    truncation: see `draw_latents`.  The generator's state does not change. Raises ConfigError for a label it has not.
+    truncation: see `draw_latents`.  engine: computes in the generator's place, such as `engines.fold` of it, to be faster.
+    The generator's state does not change. Raises ConfigError for a label it has not.
     """
     if generator.training:
         raise ConfigError("the generator is in training mode", remedy="Call generator.eval() before drawing from it.")
@@ -77,9 +96,10 @@ def draw(
     if not len(latents):
         side = generator.resolution
         return np.empty((0, side, side, generator.channels), dtype=np.uint8)
+    paint = generator if engine is None else engine
     return np.concatenate(
         [
-            to_pixels(generator(*inner_batch(generator, latents[start:], chosen[start:]))[: len(latents) - start])
+            to_pixels(paint(*inner_batch(generator, latents[start:], chosen[start:]))[: len(latents) - start])
             for start in range(0, len(latents), INNER_BATCH)
         ]
     )

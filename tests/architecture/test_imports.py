@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"layers", "errors", "records"},
     "checkpoint": {"models", "disk", "errors", "records"},
     "sampling": {"errors", "randomness", "models"},
+    "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
     "visualise": {"layers", "sampling", "errors", "disk"},
     "training": {
         "models", "losses", "layers", "data", "checkpoint", "randomness", "runtime", "disk", "errors", "records",
@@ -32,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
         "errors", "records", "randomness", "disk", "runtime", "layers", "losses", "data", "models", "checkpoint",
-        "sampling", "visualise", "training", "config", "presets",
+        "engines", "sampling", "visualise", "training", "config", "presets",
     },
     "cli": RECORDS
     | {"config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}
@@ -41,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 
 CORE = {"torch", "numpy", "PIL", "safetensors", "pydantic", "pydantic_core", "tyro", "rich", "tomli_w"}
-OPTIONAL = {"pyarrow", "torch.utils.tensorboard"}  # extras: imported inside the function that needs them
+OPTIONAL = {"pyarrow", "torch.utils.tensorboard", "onnx", "onnxruntime", "onnxscript", "openvino"}
+# Those are extras: imported inside the function that needs them.
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

@@ -52,14 +52,22 @@ def check(workflow):
 def test_sample_words(sample, capsys):
     assert main(["sample", "runs/x"]) == 0
     plain = {"n": 64, "seeds": None, "classes": None, "trunc": 0.0, "out": None, "format": "grid", "device": "auto"}
+    plain |= {"engine": "torch", "precision": "auto"}
     assert sample == [((Path("runs/x"),), plain)]
     shown = capsys.readouterr()
     assert shown.out == "a.png\nb\\x1b.png\n"  # a file name cannot steer the terminal
     assert shown.err == "passed over\n4 pictures in 1s\n"
     words = ["sample", "-n", "8", "runs/x", "-o", "out.png", "--classes", "0,3", "--trunc=0.7", "--format", "npz"]
-    assert main([*words, "--seeds", "0-63", "--device", "cpu"]) == 0
+    assert main([*words, "--seeds", "0-63", "--device", "cpu", "--engine", "openvino", "--precision=bf16"]) == 0
     said = {"n": 8, "seeds": "0-63", "classes": "0,3", "trunc": 0.7, "out": Path("out.png"), "format": "npz"}
-    assert sample[1] == ((Path("runs/x"),), said | {"device": "cpu"})
+    assert sample[1] == ((Path("runs/x"),), said | {"device": "cpu", "engine": "openvino", "precision": "bf16"})
+
+
+def test_the_command_line_and_the_engines_agree_on_their_names():
+    from sagan.engines import EngineName, Precision
+
+    fields = SampleWords.model_fields
+    assert (fields["engine"].annotation, fields["precision"].annotation) == (EngineName, Precision)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sagan.engines import fold
 from sagan.sampling import draw
 from sagan.training.reporting import read_log
 from sagan.visualise.grid import render_grid
@@ -59,8 +60,10 @@ def test_the_run_is_whole(run):
 
 def test_single_pictures_are_true_files_of_their_kind(run, tmp_path):
     out, channels = run
-    expected = draw(open_generator(out, device="cpu").generator, [3, 8], [0, 1])
-    paths = sample(out, seeds="3,8", classes="all", format="png", out=tmp_path / "single", device="cpu").paths
+    generator = open_generator(out, device="cpu").generator
+    expected = draw(generator, [3, 8], [0, 1], engine=fold(generator))
+    options = {"format": "png", "out": tmp_path / "single", "device": "cpu", "precision": "fp32"}
+    paths = sample(out, seeds="3,8", classes="all", **options).paths
     for path, picture in zip(paths, expected, strict=True):
         with Image.open(path) as image:
             assert image.mode == MODES[channels]
@@ -70,10 +73,10 @@ def test_single_pictures_are_true_files_of_their_kind(run, tmp_path):
 def test_arrays_have_all_channels_and_grids_can_be_looked_at(run, tmp_path):
     out, channels = run
     pictures = draw(open_generator(out, device="cpu").generator, range(4))
-    sample(out, n=4, format="npz", out=tmp_path / "x.npz", device="cpu")
+    sample(out, n=4, format="npz", out=tmp_path / "x.npz", device="cpu", engine="live")
     with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
         assert arrays["pictures"].shape == (4, 16, 16, channels) and np.array_equal(arrays["pictures"], pictures)
-    sample(out, n=4, out=tmp_path / "grid.png", device="cpu")
+    sample(out, n=4, out=tmp_path / "grid.png", device="cpu", engine="live")
     with Image.open(tmp_path / "grid.png") as grid:
         assert grid.mode == "RGB" and grid.tobytes() == render_grid(pictures, 2).tobytes()
 

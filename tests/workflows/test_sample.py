@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from sagan.checkpoint.folder import step_folder
 from sagan.checkpoint.generator_file import GeneratorRecord, save_generator
+from sagan.engines import fold
 from sagan.errors import CheckpointMissing, ConfigError, ResourceError
 from sagan.models.build import build_generator
 from sagan.models.config import ModelConfig
@@ -16,6 +18,18 @@ from sagan.visualise.grid import render_grid
 from sagan.workflows import sample as module
 from sagan.workflows.openers import open_generator
 from sagan.workflows.sample import CHUNK, MAX_ARRAY, MAX_GRID, MAX_SEEDS, read_seeds, sample
+
+
+def drawn_as_sample_does(source, seeds, labels=None, **options):
+    """The pictures of `sagan sample` on a processor without bf16 units: of the folded generator."""
+    generator = open_generator(source, device="cpu").generator
+    return draw(generator, seeds, labels, engine=fold(generator), **options)
+
+
+@pytest.fixture(autouse=True)
+def float32(monkeypatch):
+    """Machines with bf16 units would round otherwise."""
+    monkeypatch.setattr("sagan.runtime.cpu_multiplies_bf16", lambda: False)
 
 
 @pytest.fixture
@@ -57,16 +71,34 @@ def test_arrays_hold_what_draw_gives(trained, tmp_path):
     with np.load(out, allow_pickle=False) as arrays:
         assert arrays["seeds"].tolist() == [3, 1, 40, 41, 42, 43, 44]
         assert arrays["labels"].tolist() == draw_labels([3, 1, 40, 41, 42, 43, 44], 2).tolist()
-        assert np.array_equal(
-            arrays["pictures"], draw(open_generator(trained, device="cpu").generator, arrays["seeds"].tolist())
-        )
+        assert np.array_equal(arrays["pictures"], drawn_as_sample_does(trained, arrays["seeds"].tolist()))
+
+
+def test_engines_draw_the_same_pictures_to_rounding(trained, tmp_path):
+    """live is exactly what training's grids show; the default differs by a level on rare pixels; bf16 by some."""
+    drawn = {}
+    for name, options in {"live": {"engine": "live"}, "torch": {}, "bf16": {"precision": "bf16"}}.items():
+        sample(trained, n=20, format="npz", out=tmp_path / f"{name}.npz", device="cpu", **options)
+        drawn[name] = np.load(tmp_path / f"{name}.npz")["pictures"].astype(int)
+    assert np.array_equal(drawn["live"], draw(open_generator(trained, device="cpu").generator, range(20)))
+    assert np.abs(drawn["torch"] - drawn["live"]).max() <= 1
+    assert (drawn["torch"] != drawn["live"]).mean() < 1e-3
+    assert 1e-3 < (drawn["bf16"] != drawn["live"]).mean() and np.abs(drawn["bf16"] - drawn["live"]).max() <= 8
+
+
+def test_an_engine_that_cannot_be_is_told_before_anything_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(
+        ConfigError, match="is not installed. pip install 'sagan-torch\\[openvino\\]', or use --engine torch.$"
+    ):
+        sample(tmp_path / "nothing", engine="openvino")
 
 
 def test_single_pictures_are_named_by_seed_and_class(trained, tmp_path):
     out = tmp_path / "folder"
     result = sample(trained, seeds="8,2", classes="boats", format="png", out=out, device="cpu")
     assert [path.name for path in result.paths] == ["seed-0000008-boats.png", "seed-0000002-boats.png"]
-    expected = draw(open_generator(trained, device="cpu").generator, [8, 2], [1, 1])
+    expected = drawn_as_sample_does(trained, [8, 2], [1, 1])
     for path, picture in zip(result.paths, expected, strict=True):
         with Image.open(path) as image:
             assert np.array_equal(np.asarray(image), picture)
@@ -75,7 +107,7 @@ def test_single_pictures_are_named_by_seed_and_class(trained, tmp_path):
 def test_a_grid_has_one_row_a_class(trained, tmp_path):
     out = tmp_path / "grid.png"
     sample(trained, n=6, classes="boats, 0", out=out, device="cpu")
-    pictures = draw(open_generator(trained, device="cpu").generator, range(6), [1, 1, 1, 0, 0, 0])
+    pictures = drawn_as_sample_does(trained, range(6), [1, 1, 1, 0, 0, 0])
     with Image.open(out) as grid:
         assert grid.tobytes() == render_grid(pictures, 3, row_names=["boats", "barns"]).tobytes()
 
@@ -85,7 +117,7 @@ def test_rows_are_named_only_where_they_hold_one_class(trained, tmp_path, classe
     out = tmp_path / "grid.png"
     sample(trained, n=8, classes=classes, out=out, device="cpu")
     labels = [1, 1, 0, 0, 1, 1, 0, 0] if classes.count(",") == 3 else [1, 1, 1, 0, 0, 0, 1, 1]
-    pictures = draw(open_generator(trained, device="cpu").generator, range(8), labels)
+    pictures = drawn_as_sample_does(trained, range(8), labels)
     with Image.open(out) as grid:
         assert grid.tobytes() == render_grid(pictures, 3).tobytes()
 
@@ -104,7 +136,7 @@ def test_truncation_reaches_the_pictures(trained, tmp_path):
     for name, trunc in (("plain", 0.0), ("cut", 0.5)):
         sample(trained, n=3, trunc=trunc, format="npz", out=tmp_path / f"{name}.npz", device="cpu")
     plain, cut = (np.load(tmp_path / f"{name}.npz")["pictures"] for name in ("plain", "cut"))
-    assert np.array_equal(cut, draw(open_generator(trained, device="cpu").generator, range(3), truncation=0.5))
+    assert np.array_equal(cut, drawn_as_sample_does(trained, range(3), truncation=0.5))
     assert not np.array_equal(plain, cut)
 
 
@@ -152,7 +184,7 @@ def drawn(monkeypatch):
     """How many pictures each call drew; a stand-in draws black ones."""
     counts = []
 
-    def stand_in(generator, seeds, labels, *, truncation):
+    def stand_in(generator, seeds, labels, *, truncation, engine):
         counts.append(len(seeds))
         return np.zeros((len(seeds), generator.resolution, generator.resolution, 3), dtype=np.uint8)
 
@@ -184,7 +216,7 @@ def test_suffixes_have_no_case_and_a_folder_may_have_any(trained, tmp_path, draw
 def test_single_pictures_are_written_before_the_next_chunk_is_drawn(plain, tmp_path, monkeypatch):
     out, present = tmp_path / "folder", []
 
-    def stand_in(generator, seeds, labels, *, truncation):
+    def stand_in(generator, seeds, labels, *, truncation, engine):
         present.append(len(list(out.glob("*.png"))))
         return np.full((len(seeds), 16, 16, 3), len(present), dtype=np.uint8)
 
@@ -201,7 +233,7 @@ def test_more_than_one_chunk_comes_back_in_order(plain, tmp_path, monkeypatch):
     out = tmp_path / "x.npz"
     sample(plain, n=5, format="npz", out=out, device="cpu")
     with np.load(out, allow_pickle=False) as arrays:
-        assert np.array_equal(arrays["pictures"], draw(open_generator(plain, device="cpu").generator, range(5)))
+        assert np.array_equal(arrays["pictures"], drawn_as_sample_does(plain, range(5)))
     assert CHUNK >= 16
 
 

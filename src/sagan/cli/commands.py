@@ -75,6 +75,8 @@ def sample(argv: list[str]) -> int:
         trunc=own.trunc,
         out=_path(own.out),
         format=own.format,
+        engine=own.engine,
+        precision=own.precision,
         device=own.device,
     )
     for warning in result.warnings:

@@ -35,6 +35,10 @@ class SampleWords(Record):
     trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
     out: str | None = Field(None, description="File or folder to write (-o).")
     format: Literal["grid", "png", "npz"] = Field("grid", description="One grid, single pictures, or an array.")
+    engine: Literal["torch", "live", "onnxruntime", "openvino"] = Field(
+        "torch", description="What computes: torch, prepared (torch) or as in training (live); or a compiled engine."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto takes bf16 where hardware has it.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
 
 

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sagan.disk import ensure_folder, write_atomic
+from sagan.engines import EngineName, Precision, engine_runtime, open_engine
 from sagan.errors import ConfigError
+from sagan.models.network import Generator
 from sagan.runtime import memory_errors
-from sagan.sampling import draw, draw_labels
+from sagan.sampling import Engine, draw, draw_labels
 from sagan.visualise.channels import as_image
 from sagan.visualise.grid import render_grid
-from sagan.workflows.openers import OpenGenerator, class_number, open_generator
+from sagan.workflows.openers import class_number, open_generator
 from sagan.workflows.run_folder import need_suffix, png, write_picture
 
 MAX_SEEDS = 1_000_000
@@ -51,6 +53,8 @@ def sample(
     trunc: float = 0.0,
     out: Path | None = None,
     format: Format = "grid",
+    engine: EngineName = "torch",
+    precision: Precision = "auto",
     device: str = "auto",
 ) -> SampleResult:
     """Draw pictures and write them.
@@ -61,26 +65,52 @@ def sample(
     out: a PNG file for a grid, a folder for single PNGs, an npz file for arrays (pictures, seeds, labels). Single PNGs and
     arrays have the generator's channels: grey, RGB, or RGB with alpha. A seed named twice is drawn twice, save that single
     PNGs each need a name of their own.
+    engine, precision: what computes, see `engines.choose`.  device: where, as in `sagan train --device`.
     Raises ConfigError, CheckpointError's children, ResourceError.
     """
     if format != "png":
         need_suffix(out, ".npz" if format == "npz" else ".png", "an array" if format == "npz" else "a grid")
-    opened = open_generator(source, device=device)
+    runtime = engine_runtime(engine, device)
+    opened = open_generator(source, runtime=runtime)
     wanted = read_seeds(seeds) if seeds else list(range(_count(n)))
     labels = _labels(wanted, classes, opened.classes)
     start = time.perf_counter()
     if format == "png":
-        paths = _write_singles(out or Path("samples"), opened, wanted, labels, trunc)
+        paths = _single_paths(out or Path("samples"), wanted, labels, opened.classes)
     elif format == "npz":
         paths = [out or Path("samples.npz")]
         _refuse_large_array(len(wanted), opened.generator.resolution, opened.generator.channels)
-        write_atomic(paths[0], _npz(_pictures(opened, wanted, labels, trunc), wanted, labels))
     else:
         paths = [out or Path("samples.png")]
         _refuse_large_grid(len(wanted))
-        pictures = _pictures(opened, wanted, labels, trunc)
-        write_picture(paths[0], _grid(pictures, labels, opened.classes, by_class=classes is not None))
+    drawing = _Drawing(
+        opened.generator, open_engine(engine, opened.generator, runtime, precision), wanted, labels, trunc
+    )
+    if format == "png":
+        _write_singles(paths, drawing)
+    elif format == "npz":
+        write_atomic(paths[0], _npz(_pictures(drawing), wanted, labels))
+    else:
+        write_picture(paths[0], _grid(_pictures(drawing), labels, opened.classes, by_class=classes is not None))
     return SampleResult(paths, len(wanted), time.perf_counter() - start, opened.warnings)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What is drawn, and what draws it. seeds, labels: one a picture."""
+
+    generator: Generator
+    engine: Engine
+    seeds: Sequence[int]
+    labels: NDArray[np.int64]
+    trunc: float
+
+    def chunks(self) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+        """Places among the seeds, and the pictures that belong there; never more than CHUNK at once."""
+        for first in range(0, len(self.seeds), CHUNK):
+            part = slice(first, first + CHUNK)
+            labels = self.labels[part].tolist()
+            yield part, draw(self.generator, self.seeds[part], labels, truncation=self.trunc, engine=self.engine)
 
 
 def read_seeds(words: str) -> list[int]:
@@ -131,22 +161,11 @@ def _refuse_large_array(count: int, resolution: int, channels: int) -> None:
         )
 
 
-def _chunks(
-    opened: OpenGenerator, seeds: Sequence[int], labels: NDArray[np.int64], trunc: float
-) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-    """Places among the seeds, and the pictures that belong there; never more than CHUNK at once."""
-    for first in range(0, len(seeds), CHUNK):
-        part = slice(first, first + CHUNK)
-        yield part, draw(opened.generator, seeds[part], labels[part].tolist(), truncation=trunc)
-
-
-def _pictures(
-    opened: OpenGenerator, seeds: Sequence[int], labels: NDArray[np.int64], trunc: float
-) -> NDArray[np.uint8]:
+def _pictures(drawing: _Drawing) -> NDArray[np.uint8]:
     """All pictures: (n, R, R, C)."""
-    side = opened.generator.resolution
-    pictures = np.empty((len(seeds), side, side, opened.generator.channels), dtype=np.uint8)
-    for part, drawn in _chunks(opened, seeds, labels, trunc):
+    side, channels = drawing.generator.resolution, drawing.generator.channels
+    pictures = np.empty((len(drawing.seeds), side, side, channels), dtype=np.uint8)
+    for part, drawn in drawing.chunks():
         pictures[part] = drawn
     return pictures
 
@@ -163,20 +182,22 @@ def _grid(
     return render_grid(pictures, columns)
 
 
-def _write_singles(
-    folder: Path, opened: OpenGenerator, seeds: Sequence[int], labels: NDArray[np.int64], trunc: float
-) -> list[Path]:
-    """One file a picture, each chunk written before the next is drawn."""
-    paths = [folder / _name(seed, label, opened.classes) for seed, label in zip(seeds, labels.tolist(), strict=True)]
+def _single_paths(folder: Path, seeds: Sequence[int], labels: NDArray[np.int64], names: Sequence[str]) -> list[Path]:
+    """One file a picture. Raises ConfigError when two would have the same."""
+    paths = [folder / _name(seed, label, names) for seed, label in zip(seeds, labels.tolist(), strict=True)]
     if len(set(paths)) < len(paths):
         twice = next(path for path, count in Counter(paths).items() if count > 1)
         remedy = "Name each seed once, or use --format grid or npz."
         raise ConfigError("two of the pictures would have this name", where=twice, remedy=remedy)
-    for part, pictures in _chunks(opened, seeds, labels, trunc):
-        ensure_folder(folder)
+    return paths
+
+
+def _write_singles(paths: Sequence[Path], drawing: _Drawing) -> None:
+    """Each chunk is written before the next is drawn."""
+    for part, pictures in drawing.chunks():
+        ensure_folder(paths[0].parent)
         for path, picture in zip(paths[part], pictures, strict=True):
             write_atomic(path, png(as_image(picture)))
-    return paths
 
 
 def _name(seed: int, label: int, names: Sequence[str]) -> str:
