@@ -67,12 +67,6 @@ def build(preset: str, batch_size: int) -> Peer:
     return peer
 
 
-def generator(preset: str) -> nn.Module:
-    """The generator alone, for sampling: called with (latents, labels)."""
-    resolution, classes, g_loc, d_loc, *_ = PRESETS[preset]
-    return networks(resolution, classes, g_loc, d_loc)[0]
-
-
 def networks(resolution: int, classes: int, g_loc: list[int], d_loc: list[int]) -> tuple[nn.Module, nn.Module]:
     """Its own classes. utils.misc, which they import for one empty context, wants packages for pictures and plots."""
     stand_in = ModuleType("utils.misc")
