@@ -252,6 +252,20 @@ FAULTS = (
         "values.clip(0, 255)",
         "tests/data/test_decode.py",
     ),
+    Fault(
+        "a folded generator forgets to flip the kernel it spreads",
+        "engines/fold.py",
+        "spread_kernel(double.kernel.flip(2, 3))",
+        "spread_kernel(double.kernel)",
+        "tests/engines/test_fold.py",
+    ),
+    Fault(
+        "a folded generator normalises by the variance alone",
+        "engines/fold.py",
+        "gain / (var + norm.eps).sqrt()",
+        "gain / var.sqrt()",
+        "tests/engines/test_fold.py",
+    ),
 )
 
 

@@ -10,6 +10,7 @@ import torch
 
 from sagan.config import RunConfig
 from sagan.data.batches import Batch
+from sagan.engines import open_engine
 from sagan.runtime import Runtime, choose_runtime, environment, memory_errors
 from sagan.sampling import INNER_BATCH, draw
 from sagan.training.game import Game, new_game
@@ -20,7 +21,7 @@ CLASSES = 10  # of a game with labels
 
 
 def bench(config: RunConfig, *, rounds: int = 5) -> list[tuple[str, str]]:
-    """Time whole training steps of a record at its own batch size, on pictures of noise, and drawing from its generator.
+    """Time whole training steps of a record at its own batch size, on pictures of noise, and drawing as `sagan sample` does.
 
     config: as `sagan train` would resolve it.  rounds: steps that are timed, after one that is not.
     Returns rows of (name, value). Raises ConfigError about the device, ResourceError where it does not fit into memory.
@@ -31,8 +32,10 @@ def bench(config: RunConfig, *, rounds: int = 5) -> list[tuple[str, str]]:
         game = new_game(config.model, training, 0 if config.data.cond == "off" else CLASSES, runtime)
         batch = _noise(game)
         steps = timed(lambda: train_step(game, iter([batch] * training.n_dis)), rounds, runtime)
-        one = timed(lambda: draw(game.averaged.model, [0]), rounds, runtime)
-        many = timed(lambda: draw(game.averaged.model, range(4 * INNER_BATCH)), rounds, runtime)
+        model = game.averaged.model
+        engine = open_engine("torch", model, runtime, training.precision)  # as `sagan sample` draws
+        one = timed(lambda: draw(model, [0], engine=engine), rounds, runtime)
+        many = timed(lambda: draw(model, range(4 * INNER_BATCH), engine=engine), rounds, runtime)
     facts = environment(runtime, runtime.precision(training.precision))
     step = statistics.median(steps)
     shown = training.batch_size * training.n_dis
