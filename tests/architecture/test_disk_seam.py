@@ -81,9 +81,8 @@ def detours(tree: ast.AST) -> Iterator[str]:
             first = node.args[0] if node.args else None
             is_saver = last in SAVERS and "." in ast.unparse(node.func) + name and name != "safetensors.torch.save"
             into_memory = isinstance(first, ast.Name) and first.id in memory
-            if (last in OPENERS and writes(node, name)) or (
-                is_saver and not into_memory and not name.startswith("sagan.")
-            ):
+            opens = last in OPENERS and writes(node, name)
+            if not into_memory and (opens or (is_saver and not name.startswith("sagan."))):
                 names = [ast.unparse(node.func)]
         yield from (f"line {node.lineno}: {name}" for name in names)
 

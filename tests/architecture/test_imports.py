@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 
 CORE = {"torch", "numpy", "PIL", "safetensors", "pydantic", "pydantic_core", "tyro", "rich", "tomli_w"}
-OPTIONAL = {"pyarrow", "torch.utils.tensorboard", "onnx", "onnxruntime", "onnxscript", "openvino"}
+OPTIONAL = {"pyarrow", "torch.utils.tensorboard", "onnx", "onnxruntime", "onnxscript", "openvino", "av"}
 # Those are extras: imported inside the function that needs them.
 
 

@@ -10,7 +10,17 @@ from pydantic.fields import FieldInfo
 
 from sagan.cli.options import Fields, default_hint, read_words
 from sagan.cli.printing import duration, note, say, say_rows, say_text
-from sagan.cli.verbs import AttendWords, BenchWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
+from sagan.cli.verbs import (
+    AttendWords,
+    BenchWords,
+    CheckWords,
+    InterpolateWords,
+    SampleWords,
+    TimelapseWords,
+    TrainWords,
+    VerifyWords,
+    checked,
+)
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
@@ -109,6 +119,46 @@ def attend(argv: list[str]) -> int:
     return 0
 
 
+def interpolate(argv: list[str]) -> int:
+    """`sagan interpolate RUN|FILE`."""
+    about = "Draw what lies between pictures: a film, or a strip. With --at, where attention looks meanwhile."
+    own = checked(InterpolateWords, _words(argv, "interpolate", about, InterpolateWords, ["source"]))
+    from sagan.workflows.interpolate import interpolate
+
+    result = interpolate(
+        Path(own.source),
+        seeds=own.seeds,
+        classes=own.classes,
+        frames=own.frames,
+        fps=own.fps,
+        loop=own.loop,
+        bend=own.bend,
+        trunc=own.trunc,
+        at=_pixels(own.at),
+        layer=own.layer,
+        size=own.size,
+        out=_path(own.out),
+        device=own.device,
+    )
+    for warning in result.warnings:
+        note(warning)
+    note(f"{result.frames:,} pictures in {duration(result.seconds)}")
+    _say_paths([result.path])
+    return 0
+
+
+def timelapse(argv: list[str]) -> int:
+    """`sagan timelapse RUN`."""
+    about = "A film of a run's picture grids: how the pictures came to be."
+    own = checked(TimelapseWords, _words(argv, "timelapse", about, TimelapseWords, ["run"]))
+    from sagan.workflows.timelapse import timelapse
+
+    result = timelapse(Path(own.run), fps=own.fps, most=own.frames, out=_path(own.out))
+    note(f"{result.grids:,} grids")
+    _say_paths([result.path])
+    return 0
+
+
 def data_check(argv: list[str]) -> int:
     """`sagan data check PICTURES`."""
     fields = {
@@ -157,7 +207,7 @@ def bench(argv: list[str]) -> int:
     """`sagan bench [options of training]`."""
     groups: dict[str, Fields] = {"": BenchWords.model_fields}
     groups |= {table: TABLES[table].model_fields for table in ("model", "training")}
-    groups["output"] = {name: TABLES["output"].model_fields[name] for name in ("device", "threads")}
+    groups["output"] = {name: TABLES["output"].model_fields[name] for name in ("device", "threads", "compile")}
     words = read_words(
         argv,
         prog="sagan bench",

@@ -56,6 +56,35 @@ class AttendWords(Record):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
 
 
+class InterpolateWords(Record):
+    """`sagan interpolate`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    seeds: str = Field("0-3", description="Where the way leads, such as 0-3 or 5,9,2.")
+    classes: str | None = Field(None, description="One class, or one for each seed, by number or name.")
+    frames: int | None = Field(
+        None, description="Pictures from one seed to the next; 24 in a film, 7 in a strip.", ge=1
+    )
+    fps: float = Field(24.0, description="Pictures a second of a film.", gt=0)
+    loop: bool = Field(False, description="Go on from the last seed to the first.")
+    bend: Literal["sphere", "line"] = Field("sphere", description="Along the sphere of latents, or straight.")
+    trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
+    at: tuple[int, ...] | None = Field(None, description="Show attention from pixel X,Y; may be given several times.")
+    layer: str | None = Field(None, description="Which attention layer, such as G.attention@32; the first otherwise.")
+    size: int = Field(256, description="Least side of a film's pictures, in pixels.", ge=8, le=2048)
+    out: str | None = Field(None, description="File to write (-o): .gif, .webp, .apng or .mp4, or .png for a strip.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class TimelapseWords(Record):
+    """`sagan timelapse`."""
+
+    run: str = Field(description="A run's folder.")
+    fps: float = Field(8.0, description="Grids a second.", gt=0)
+    frames: int = Field(240, description="So many grids at most, spread over the run.", ge=2, le=5000)
+    out: str | None = Field(None, description="File to write (-o): .gif, .webp, .apng or .mp4.")
+
+
 class CheckWords(Record):
     """`sagan data check`."""
 

@@ -1,0 +1,99 @@
+"""Ways through a generator's latents and classes, frame by frame."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sagan.layers.norm import BatchNorm2d
+from sagan.models.network import Generator
+from sagan.sampling import draw_latents
+
+Bend = Literal["sphere", "line"]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One row a frame. latents: (n, z_dim).  classes: (n, K) shares of each class, rows sum to one; K may be 0."""
+
+    latents: NDArray[np.float32]
+    classes: NDArray[np.float32]
+
+
+def walk(
+    seeds: Sequence[int],
+    labels: Sequence[int],
+    *,
+    z_dim: int,
+    classes: int,
+    between: int,
+    loop: bool,
+    bend: Bend = "sphere",
+    truncation: float = 0.0,
+) -> Walk:
+    """From each seed, with its class, to the next in `between` equal steps, and back to the first with `loop`.
+
+    seeds, labels: two or more.  classes: K, 0 for none.  bend: along the arc between two latents, on which samples of a
+    normal distribution lie, or straight through the sparse middle.  Without `loop` the last seed is the last frame.
+    """
+    keys = draw_latents(seeds, z_dim, truncation).astype(np.float64)
+    shares = np.eye(classes)[np.asarray(labels)] if classes else np.zeros((len(seeds), 0))
+    following = [*range(1, len(seeds)), 0] if loop else list(range(1, len(seeds)))
+    latents, mixes = [], []
+    for first, second in zip(range(len(following)), following, strict=True):
+        for step in range(between):
+            share = step / between
+            latents.append(between_latents(keys[first], keys[second], share, bend))
+            mixes.append((1 - share) * shares[first] + share * shares[second])
+    if not loop:
+        latents.append(keys[-1])
+        mixes.append(shares[-1])
+    return Walk(np.stack(latents).astype(np.float32), np.stack(mixes).astype(np.float32))
+
+
+def between_latents(
+    first: NDArray[np.float64], second: NDArray[np.float64], share: float, bend: Bend
+) -> NDArray[np.float64]:
+    """A latent on the way: share 0 is the first, 1 the second. On the sphere the direction turns and the length changes
+    evenly (Shoemake 1985; White, arXiv:1609.04468)."""
+    lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
+    if bend == "line" or min(lengths) == 0:
+        return (1 - share) * first + share * second
+    one, other = first / lengths[0], second / lengths[1]
+    angle = float(np.arccos(np.clip(one @ other, -1.0, 1.0)))
+    if (
+        angle < 1e-6 or angle > np.pi - 1e-6
+    ):  # the same direction, or opposite ones, between which no arc is the shortest
+        return (1 - share) * first + share * second
+    turned = (np.sin((1 - share) * angle) * one + np.sin(share * angle) * other) / np.sin(angle)
+    return np.asarray(turned * ((1 - share) * lengths[0] + share * lengths[1]))
+
+
+@torch.no_grad()
+def blend_classes(generator: Generator, shares: NDArray[np.float32]) -> Generator:
+    """A copy whose class number i is the mixture shares[i] of the generator's own classes.
+
+    shares: (n, K). Class-conditional batch norm is linear in its tables, so a mixture of classes is a mixture of their
+    rows, and the copy is an ordinary generator of n classes: it can be folded, and looked at, as any other.
+    """
+    mixed = copy.deepcopy(generator)
+    mixed.classes = len(shares)
+    for module in mixed.modules():
+        if isinstance(module, BatchNorm2d) and module.classes:
+            weights = torch.from_numpy(shares).to(module.gain)
+            module.classes = len(shares)
+            module.gain = torch.nn.Parameter(weights @ module.gain, requires_grad=False)
+            module.bias = torch.nn.Parameter(weights @ module.bias, requires_grad=False)
+    return mixed
+
+
+def labels_of(frames: slice, device: torch.device) -> Tensor:
+    """The labels of a walk's frames for the generator that `blend_classes` made: their own numbers."""
+    return torch.arange(frames.start, frames.stop, device=device)
