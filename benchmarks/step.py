@@ -21,6 +21,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import peers
@@ -84,7 +85,7 @@ def command(words: argparse.Namespace) -> str:
 def note_of(words: argparse.Namespace) -> str:
     policies = f" Ours: {OURS_POLICIES}."
     if words.peer:
-        policies += f" {words.peer}: {sys.modules[f'peers.{words.peer}'].POLICIES}."
+        policies += f" {words.peer}: {import_module(f'peers.{words.peer}').POLICIES}."
     return f"Batch {words.batch_size}, one update of each network, pictures of noise.{policies}"
 
 

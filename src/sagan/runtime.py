@@ -58,6 +58,25 @@ class Runtime:
             return nullcontext
         return lambda: torch.autocast(self.device.type, dtype=torch.bfloat16)
 
+    def compile(self, *networks: nn.Module) -> None:
+        """Let torch.compile make the forward passes of plain modules, in place; their names and tensors stay.
+
+        Compiling waits until a network is called with a batch of a new size, and takes a minute or more then. What is
+        called by `network.forward` stays as it was: derivatives of second order do not pass through compiled code.
+        Raises ConfigError where the compiler does not work, before anything depends on it.
+        """
+        try:
+            probe = torch.compile(torch.neg)(torch.zeros(8, device=self.device))
+        except Exception as error:  # a missing C++ compiler, Triton or header: each raises something of its own
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ConfigError(
+                f"torch.compile does not work here: {reason}",
+                remedy="Leave out --compile, or install what is missing (on a processor, a C++ compiler).",
+            ) from error
+        assert not probe.any()
+        for network in networks:
+            network.compile(dynamic=False)
+
     def synchronise(self) -> None:
         """Wait until the device has done all that it was asked, so that a clock read now is right."""
         if self.device.type == "cuda":

@@ -48,6 +48,8 @@ def faults(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             whole = [f"{node.module}.{alias.name}" for alias in node.names]
             names = [name for name in whole if starts(name, MODULES | CALLS)]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            continue  # a name of our own, such as the option `compile`
         elif isinstance(node, (ast.Name, ast.Attribute)) and starts(dotted(node, known), CALLS):
             names = [dotted(node, known)]
         elif isinstance(node, ast.Attribute) and node.attr in METHODS:

@@ -128,3 +128,8 @@ class OutputConfig(Record):
     tensorboard: bool = option(False, "Write TensorBoard events too (needs the extra 'track').", resume="free")
     threads: int = option(0, "Processor threads; 0 means all cores.", resume="schedule", ge=0, le=1024)
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.", resume="free")
+    compile: bool = option(
+        False,
+        "Compile both networks with torch.compile: minutes at the start, some per cent a step.",
+        resume="schedule",
+    )

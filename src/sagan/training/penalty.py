@@ -32,15 +32,16 @@ def penalty(
 
     part: which pictures of the batch these are.  real, fake: (B, C, R, R). Where WGAN-GP is used, fakes have the labels
     of the real pictures beside them, so that what lies between has one label too.
+    `forward` is called by its name: what `--compile` makes of a network has no second derivatives.
     A lazy penalty counts for the updates without one (StyleGAN2, arXiv:1912.04958, appendix B).
     """
     config, total = game.config, torch.zeros((), device=game.device)
     with explicit_attention(game.discriminator), full_precision(real):
         if config.gp:
             between = interpolate(real, fake, draw_shares(game)[part])
-            total = total + config.gp * unit_norm_penalty(game.discriminator(between, real_labels), between)
+            total = total + config.gp * unit_norm_penalty(game.discriminator.forward(between, real_labels), between)
         for weight, pictures, labels in ((config.r1, real, real_labels), (config.r2, fake, fake_labels)):
             if weight:
                 leaf = pictures.detach().requires_grad_()
-                total = total + weight * zero_norm_penalty(game.discriminator(leaf, labels), leaf)
+                total = total + weight * zero_norm_penalty(game.discriminator.forward(leaf, labels), leaf)
     return total * config.penalty_every

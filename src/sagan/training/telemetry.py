@@ -36,7 +36,7 @@ def observe_attention(game: Game, pixels: Tensor, labels: Tensor) -> dict[str, f
     classes = labels if generator.classes else None
     values = _observe(attention_layers(generator, "G"), lambda: generator(latents, classes))
     with still_statistics(discriminator):
-        return values | _observe(attention_layers(discriminator, "D"), lambda: discriminator(pixels, classes))
+        return values | _observe(attention_layers(discriminator, "D"), lambda: discriminator.forward(pixels, classes))
 
 
 def _observe(layers: Mapping[str, SelfAttention2d], run: Callable[[], object]) -> dict[str, float]:

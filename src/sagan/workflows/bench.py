@@ -30,6 +30,8 @@ def bench(config: RunConfig, *, rounds: int = 5) -> list[tuple[str, str]]:
     training = config.training
     with memory_errors():
         game = new_game(config.model, training, 0 if config.data.cond == "off" else CLASSES, runtime)
+        if config.output.compile:
+            runtime.compile(game.generator, game.discriminator)
         batch = _noise(game)
         steps = timed(lambda: train_step(game, iter([batch] * training.n_dis)), rounds, runtime)
         model = game.averaged.model

@@ -79,6 +79,9 @@ def train(
         game = new_game(config.model, config.training, len(images.classes), runtime, counts=images.class_counts())
         facts = environment(runtime, runtime.precision(config.training.precision))
         state = None if checkpoint is None else go_on(game, checkpoint, facts, watch)
+        if config.output.compile:
+            watch(Note("Compiling both networks: the first step takes minutes longer."))
+            runtime.compile(game.generator, game.discriminator)
         seconds = 0.0 if state is None else state.seconds
         stop = StopSignals()  # entered around the loop: before it there is nothing to save, and a signal ends it all
         with _batches(config, images, 0 if state is None else state.position) as batches:
