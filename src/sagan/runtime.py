@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from sagan.errors import ConfigError, ResourceError
+from sagan.ranks import Launch
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -85,15 +86,19 @@ class Runtime:
             torch.mps.synchronize()
 
 
-def choose_runtime(device: str = "auto", threads: int = 0) -> Runtime:
+def choose_runtime(device: str = "auto", threads: int = 0, launch: Launch | None = None) -> Runtime:
     """The runtime that the options name. device: auto (cuda, then mps, then cpu), cpu, cuda, cuda:N or mps.
 
-    threads: of the processor; 0 means all cores this process may use. Raises ConfigError when the device is not there.
+    threads: of the processor; 0 means all cores this process may use.  launch: by torchrun; its processes on one machine
+    share out the cores, and auto and cuda mean a device for each. Raises ConfigError when the device is not there.
     """
     tune_allocator()
-    torch.set_num_threads(threads or available_cores())
+    sharing = launch.local_size if launch else 1
+    torch.set_num_threads(threads or max(1, available_cores() // sharing))
     if device == "auto":
         device = "cpu" if not has_accelerator() else "cuda" if torch.cuda.is_available() else "mps"
+    if device == "cuda" and launch:
+        device = f"cuda:{launch.local_rank}"
     try:
         chosen = torch.device(device)
     except RuntimeError:
@@ -106,6 +111,29 @@ def choose_runtime(device: str = "auto", threads: int = 0) -> Runtime:
     if not present.get(chosen.type, False):
         raise ConfigError(f"device {device} is not available here", remedy="Use --device auto or --device cpu.")
     return Runtime(chosen, torch.get_num_threads())
+
+
+def read_launch() -> Launch | None:
+    """What torchrun told this process, or None when nothing did. Raises ConfigError for words that make no sense."""
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        return None
+    try:
+        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        return Launch(
+            rank=rank,
+            size=size,
+            local_rank=int(os.environ.get("LOCAL_RANK", rank)),
+            local_size=int(os.environ.get("LOCAL_WORLD_SIZE", size)),
+            host=os.environ["MASTER_ADDR"],
+            port=int(os.environ["MASTER_PORT"]),
+            attempt=int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")),
+            shared_store=os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
+        )
+    except (KeyError, ValueError) as error:
+        raise ConfigError(
+            f"RANK and WORLD_SIZE are set, and {error} is missing or no number",
+            remedy="Start with torchrun, or unset RANK to train in one process.",
+        ) from None
 
 
 def has_accelerator() -> bool:

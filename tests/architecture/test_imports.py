@@ -17,7 +17,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"errors"},
     "randomness": {"errors"},
     "disk": {"errors"},
-    "runtime": {"errors"},
+    "ranks": {"errors"},
+    "runtime": {"errors", "ranks.Launch"},
     "layers": {"errors"},
     "losses": set(),
     "data": {"errors", "records", "randomness", "disk"},
@@ -27,12 +28,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
     "visualise": {"layers", "sampling", "errors", "disk"},
     "training": {
-        "models", "losses", "layers", "data", "checkpoint", "randomness", "runtime", "disk", "errors", "records",
+        "models", "losses", "layers", "data", "checkpoint", "randomness", "ranks", "runtime", "disk", "errors", "records",
     },
     "config": RECORDS | {"errors", "records"},
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
-        "errors", "records", "randomness", "disk", "runtime", "layers", "losses", "data", "models", "checkpoint",
+        "errors", "records", "randomness", "disk", "ranks", "runtime", "layers", "losses", "data", "models", "checkpoint",
         "engines", "sampling", "visualise", "training", "config", "presets",
     },
     "cli": RECORDS

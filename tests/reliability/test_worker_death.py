@@ -8,9 +8,9 @@ from sagan.data import batches, workers
 
 
 def test_a_restart_at_another_place_is_noticed(tmp_path, monkeypatch):
-    def one_too_far(images, count, order, size, start):
+    def one_too_far(images, count, order, size, start, rows):
         lost = bool(list(tmp_path.glob("happened-*")))
-        return workers.Workers(images, count, order, size, start + lost)
+        return workers.Workers(images, count, order, size, start + lost, rows)
 
     monkeypatch.setattr(batches, "Workers", one_too_far)
     outcome = worker_death.prove(1, 0, tmp_path)

@@ -49,6 +49,8 @@ def train(argv: list[str]) -> int:
     with Watch() as watch:
         allowed = {"override": own.override, "accept_data_change": own.accept_data_change}
         result = train(config, resume=own.resume, **allowed, watch=watch)
+    if not result.first:
+        return 0
     note(f"{result.stopped}: step {result.step:,}, {result.images:,} pictures, {duration(result.seconds)}")
     _say_paths([result.run, result.grid, result.report])
     return 0

@@ -40,6 +40,8 @@ class Batches:
     position: pictures handed out before, 0 for a new run.  workers: processes that decode, used when the set is not in
     memory.  mirror: flip each picture left to right with chance 1/2, decided by (seed, position).
     balance: show every class equally often; ConfigError for a set without classes.
+    rows: which places of each batch are wanted here, where several processes share it; None for all. Positions and
+    `batch_size` are those of the whole batch.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Batches:
         workers: int = 0,
         mirror: bool = False,
         balance: bool = False,
+        rows: NDArray[np.int64] | None = None,
     ) -> None:
         if balance and not images.classes:
             raise ConfigError("balance is on for pictures without classes", remedy="Leave it off.")
@@ -59,6 +62,7 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.mirror = mirror
+        self.rows = np.arange(batch_size) if rows is None else rows
         self.workers = 0 if images.in_memory else workers
         self._order: Order = BalancedOrder(images.labels, seed) if balance else PlainOrder(len(images), seed)
         self._position = position
@@ -102,7 +106,7 @@ class Batches:
         self.close()
 
     def _draw(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The next batch -> (its places in the set (B,), which of its pictures are mirrored (B,))."""
+        """The next batch, or the rows of it that are wanted -> (places in the set, which pictures are mirrored)."""
         span, ids, mirrored = self._drawn
         last = self._position + self.batch_size - 1
         if self._position not in span or last not in span:
@@ -113,8 +117,8 @@ class Batches:
             if self.mirror:
                 mirrored = uniform(self.seed, Stream.MIRROR, positions, 1)[:, 0] < 0.5
             self._drawn = span, ids, mirrored
-        rows = slice(self._position - span.start, last + 1 - span.start)
-        return ids[rows].copy(), mirrored[rows]
+        rows = self._position - span.start + self.rows
+        return ids[rows], mirrored[rows]
 
     def _from_workers(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(B, R, R, C) uint8 from the workers, which are replaced at this very position when one of them is lost."""
@@ -122,7 +126,9 @@ class Batches:
         for _ in range(RESTARTS + 1):
             try:
                 if self._ahead is None:
-                    self._ahead = Workers(self.images, self.workers, self._order, self.batch_size, self._position)
+                    self._ahead = Workers(
+                        self.images, self.workers, self._order, self.batch_size, self._position, self.rows
+                    )
                 squares = next(self._ahead)
             except WorkerLost as loss:
                 self.close()

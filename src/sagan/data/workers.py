@@ -61,12 +61,15 @@ class Workers:
     """Iterate over the batches from position `start` on, decoded by `count` processes -> (B, R, R, C) uint8.
 
     order: which picture stands at which position; batches of `size` positions follow each other.
+    rows: which places of each batch are wanted.
     Raises WorkerLost; it cannot go on then and is to be closed. Raises what a picture raises: see ImageSet.pictures.
     """
 
-    def __init__(self, images: ImageSet, count: int, order: Order, size: int, start: int) -> None:
+    def __init__(
+        self, images: ImageSet, count: int, order: Order, size: int, start: int, rows: NDArray[np.int64]
+    ) -> None:
         self._starts = itertools.count(start, size)
-        self._work = (images, order, size)
+        self._work = (images, order, rows)
         self._context = multiprocessing.get_context()
         self._workers: list[_Worker] = []
         self._slots: list[_Slot] = []
@@ -158,14 +161,18 @@ def _how_it_ended(code: int | None) -> str:
 
 
 def _work(
-    work: tuple[ImageSet, Order, int], pipe: Connection, slot: _Slot, others: list[Connection], parent: int | None
+    work: tuple[ImageSet, Order, NDArray[np.int64]],
+    pipe: Connection,
+    slot: _Slot,
+    others: list[Connection],
+    parent: int | None,
 ) -> None:
     """What a process does: take the first position of a batch, send its pictures, until its parent closes the pipe or is
     gone.
 
     parent: its number, where this is a fork of it.  others: pipes to close.
     """
-    images, order, size = work
+    images, order, rows = work
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # sent to the whole group; the parent ends its processes
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -178,7 +185,7 @@ def _work(
                 if parent is not None and os.getppid() != parent:
                     return
             start = pipe.recv()
-            pipe.send(_decode(images, order.at(np.arange(start, start + size)), slot))
+            pipe.send(_decode(images, order.at(start + rows), slot))
     except (EOFError, OSError):
         return
 

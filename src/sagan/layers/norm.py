@@ -9,12 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sagan.layers.labels import required_labels
+
+
+class Across(Protocol):
+    """Processes that share a batch. rank, size: of this one, of all.  total: a sum over all, differentiable."""
+
+    rank: int
+    size: int
+
+    def total(self, tensor: Tensor) -> Tensor: ...
 
 
 class BatchNorm2d(nn.Module):
@@ -35,6 +45,7 @@ class BatchNorm2d(nn.Module):
         super().__init__()
         self.classes, self.group, self.eps, self.momentum = classes, group, eps, momentum
         self.moving = True
+        self.across: Across | None = None  # who else has pictures of the batch: see `share_statistics`
         shape = (classes, channels) if classes else (channels,)
         self.gain = nn.Parameter(torch.ones(shape))
         self.bias = nn.Parameter(torch.zeros(shape))
@@ -54,11 +65,59 @@ class BatchNorm2d(nn.Module):
     def _normalise(self, x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, gain, bias, False, 0.0, self.eps)
+        if self.across is not None and not self.group:
+            return self._normalise_across(self.across, x, gain, bias)
         mean, var = (self.running_mean, self.running_var) if self.moving else (None, None)
         groups = x.split(self.group) if self.group and self.group < len(x) else (x,)
         momentum = self.momentum / len(groups)
         parts = [F.batch_norm(part, mean, var, gain, bias, True, momentum, self.eps) for part in groups]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _normalise_across(self, across: Across, x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
+        """By the statistics of all processes' pictures, of which each has as many.
+
+        Means and variances are put together by the parallel form of Chan, Golub and LeVeque (1983): sums of squares would
+        cancel where a mean is large.
+        """
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        own = torch.stack([wide.mean(dim=(0, 2, 3)), wide.var(dim=(0, 2, 3), correction=0)])  # (2, C)
+        placed = torch.zeros(across.size, *own.shape, dtype=own.dtype, device=own.device)
+        placed[across.rank] = own
+        means, variances = across.total(placed).unbind(1)  # (processes, C) each
+        mean = means.mean(0)
+        variance = variances.mean(0) + (means - mean).square().mean(0)
+        if self.moving:
+            count = across.size * x.numel() // x.shape[1]
+            with torch.no_grad():
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+                unbiased = variance * (count / (count - 1))
+                self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+        scale = torch.rsqrt(variance + self.eps)
+        scale, shift = (
+            (scale, -mean * scale) if gain is None or bias is None else (gain * scale, bias - mean * gain * scale)
+        )
+        return torch.addcmul(shift[:, None, None], wide, scale[:, None, None]).to(x.dtype)
+
+
+def share_statistics(network: nn.Module, across: Across | None) -> None:
+    """Let training-mode batch norms over a whole batch use the pictures of all processes; None for this one's alone."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm2d):
+            module.across = across
+
+
+@contextmanager
+def own_statistics(network: nn.Module) -> Iterator[None]:
+    """Inside, batch norms ask no other process: for a look that one of them takes alone."""
+    layers = [module for module in network.modules() if isinstance(module, BatchNorm2d)]
+    before = [layer.across for layer in layers]
+    for layer in layers:
+        layer.across = None
+    try:
+        yield
+    finally:
+        for layer, across in zip(layers, before, strict=True):
+            layer.across = across
 
 
 def mixes_pictures(network: nn.Module) -> bool:

@@ -127,6 +127,9 @@ class OutputConfig(Record):
     )
     tensorboard: bool = option(False, "Write TensorBoard events too (needs the extra 'track').", resume="free")
     threads: int = option(0, "Processor threads; 0 means all cores.", resume="schedule", ge=0, le=1024)
+    peer_timeout: int = option(
+        300, "Seconds without a word after which another process of the run counts as lost.", resume="free", ge=1
+    )
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.", resume="free")
     compile: bool = option(
         False,

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sagan.errors import ConfigError
+from sagan.layers.norm import share_statistics
 from sagan.losses.adversarial import LOSSES, AdversarialLoss
 from sagan.models.build import (
     build_discriminator,
@@ -22,6 +24,7 @@ from sagan.models.build import (
 from sagan.models.config import ModelConfig
 from sagan.models.network import Discriminator, Generator
 from sagan.randomness import Stream, bits, integers, normal, uniform
+from sagan.ranks import ALONE, Ranks
 from sagan.runtime import Runtime, require_memory
 from sagan.training.averaging import AveragedGenerator
 from sagan.training.config import TrainingConfig
@@ -34,6 +37,7 @@ class Game:
 
     label_shares: (classes,) how often each class is drawn for fakes; None for all alike.
     rollbacks: the steps at which numbers left the finite, so that the run went back and drew other noise.
+    ranks: the processes that share each batch; sizes in `config` are of the whole batch.
     """
 
     config: TrainingConfig
@@ -48,6 +52,7 @@ class Game:
     step: int = 0
     critic_updates: int = 0
     rollbacks: tuple[int, ...] = ()
+    ranks: Ranks = ALONE
 
     @property
     def noise_seed(self) -> int:
@@ -67,15 +72,19 @@ class Game:
         """Real pictures shown to the discriminator so far."""
         return self.critic_updates * self.config.batch_size
 
+    def ids(self, update: int, count: int) -> NDArray[np.int64]:
+        """The numbers of this process's pictures in an update's batch of `count`; every picture of a run has its own."""
+        return update * count + self.ranks.rows(count, self.config.grad_accum)
+
     def draw_noise(
         self, noise: Stream, label: Stream, update: int, count: int | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """The latents (B, z) and labels (B,) of one update's fakes: a pure function of (seed, stream, update).
+        """The latents (b, z) and labels (b,) of one update's fakes: a pure function of (seed, stream, update).
 
-        count: B; None for the batch size. Labels are uniform over the classes, or follow `label_shares`.
+        count: fakes of all processes together; None for the batch size.  b: this one's. Labels are uniform over the
+        classes, or follow `label_shares`.
         """
-        seed, count = self.noise_seed, count or self.config.batch_size
-        ids = update * count + np.arange(count)
+        seed, ids = self.noise_seed, self.ids(update, count or self.config.batch_size)
         latents = torch.from_numpy(normal(seed, noise, ids, self.generator.z_dim)).to(self.device)
         if not self.generator.classes:
             return latents, None
@@ -87,16 +96,26 @@ class Game:
 
 
 def new_game(
-    model: ModelConfig, training: TrainingConfig, classes: int, runtime: Runtime, *, counts: Sequence[int] = ()
+    model: ModelConfig,
+    training: TrainingConfig,
+    classes: int,
+    runtime: Runtime,
+    *,
+    counts: Sequence[int] = (),
+    ranks: Ranks = ALONE,
 ) -> Game:
     """Fresh players at step 0, drawn from the run's seed.
 
-    classes: 0 for an unconditional game.  counts: pictures a class, for `fake_labels` "data".
+    classes: 0 for an unconditional game.  counts: pictures a class, for `fake_labels` "data".  ranks: see Game.
     Raises ConfigError, ResourceError for networks that are too large, before memory is given to them.
     """
+    _require_shares(model, training, ranks)
     _refuse_too_large(model, classes, runtime)
     generator = runtime.place(build_generator(model, classes, seed=training.seed))
     discriminator = runtime.place(build_discriminator(model, classes, seed=training.seed))
+    if ranks is not ALONE:
+        share_statistics(generator, ranks)
+        share_statistics(discriminator, ranks)
     by_data = training.fake_labels == "data" and len(counts) > 0
     return Game(
         config=training,
@@ -108,7 +127,20 @@ def new_game(
         arithmetic=runtime.arithmetic(training.precision),
         device=runtime.device,
         label_shares=np.asarray(counts, dtype=np.float64) / sum(counts) if by_data else None,
+        ranks=ranks,
     )
+
+
+def _require_shares(model: ModelConfig, training: TrainingConfig, ranks: Ranks) -> None:
+    """Refuse batches that the processes cannot share equally, and groups of pictures that would lie across them."""
+    for name, count in (("batch_size", training.batch_size), ("g_batch", training.fakes)):
+        ranks.require_division(count, training.grad_accum, name)
+        part = count // (training.grad_accum * ranks.size)
+        if ranks.size > 1 and model.bn_group and part % model.bn_group:
+            raise ConfigError(
+                f"bn_group {model.bn_group} does not divide the {part} pictures that one of {ranks.size} processes has at once",
+                remedy=f"Use bn_group {part} for statistics of each process alone, or 0 for those of all together.",
+            )
 
 
 def _refuse_too_large(model: ModelConfig, classes: int, runtime: Runtime) -> None:

@@ -12,6 +12,7 @@ from sagan.errors import NumericError
 from sagan.training.config import TrainingConfig, seconds
 from sagan.training.game import Game
 from sagan.training.guard import MOST, SNAPSHOT_EVERY, WITHIN, LastGood, breaks_too_often
+from sagan.training.state import game_tensors
 from sagan.training.step import Report, train_step
 
 
@@ -99,12 +100,14 @@ def run_loop(
     """Train until the length is reached or `stop()` says so. Returns the training time of the run at its last step, in
     seconds: with it `length` tells why the run ended, as it told the chores.
 
+    Where several processes train together all of them leave at the same step, and have the same chores.
+
     seconds_before: training time before this call.  went_back: told each time that the game went back to its last good
     state because a number was not finite.  Raises NumericError when that happens too often.
     """
     keeper, last_good = _Keeper(batches), LastGood(game)
     start, elapsed = time.monotonic() - seconds_before, seconds_before
-    finished = length.share(game, elapsed) >= 1.0 or stop()
+    finished = length.share(game, elapsed) >= 1.0 or bool(*game.ranks.greatest(stop()))
     while not finished:
         step = game.step
         try:
@@ -119,10 +122,12 @@ def run_loop(
                     remedy="The last checkpoint is intact: go on from it with --override and a smaller --g-lr and --d-lr.",
                 ) from error
             continue
-        elapsed = time.monotonic() - start
-        finished = length.share(game, elapsed) >= 1.0 or stop()
+        elapsed, asked = game.ranks.greatest(time.monotonic() - start, stop())
+        finished = length.share(game, elapsed) >= 1.0 or bool(asked)
         moment = Moment(game, report, keeper.batch, elapsed, finished)
         due = [chore for chore in chores if chore.is_due(moment)]
+        if any(chore.settles for chore in due):
+            game.ranks.require_agreement(game_tensors(game))
         for chore in due:
             chore.work(moment)
         if game.step % SNAPSHOT_EVERY == 0 or any(chore.settles for chore in due):

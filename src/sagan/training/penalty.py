@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,9 +18,9 @@ def is_due(game: Game) -> bool:
 
 
 def draw_shares(game: Game) -> Tensor:
-    """(B,) uniform, for the whole batch: where between a real picture and a fake WGAN-GP looks; a pure function of (seed,
-    update)."""
-    ids = game.critic_updates * game.config.batch_size + np.arange(game.config.batch_size)
+    """(b,) uniform, for this process's pictures of the batch: where between a real picture and a fake WGAN-GP looks; a pure
+    function of (seed, update)."""
+    ids = game.ids(game.critic_updates, game.config.batch_size)
     return torch.from_numpy(uniform(game.noise_seed, Stream.PENALTY, ids, 1)[:, 0]).float().to(game.device)
 
 

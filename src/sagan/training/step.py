@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sagan.data.batches import Batch
 from sagan.errors import ConfigError
@@ -54,7 +54,7 @@ def update_discriminator(game: Game, batch: Batch) -> Report:
     advance(game.discriminator)
     game.discriminator_optimiser.zero_grad()
     report = Sums()
-    for part in parts(config.batch_size, config.grad_accum):
+    for part in parts(len(latents), config.grad_accum):
         labels = {"real_labels": pick(real_labels, part), "fake_labels": pick(fake_labels, part)}
         with game.arithmetic():
             with torch.no_grad(), still_statistics(game.generator):
@@ -67,10 +67,11 @@ def update_discriminator(game: Game, batch: Batch) -> Report:
             report.add({"loss/penalty": extra / config.penalty_every})
             loss = loss + extra
         loss.backward()
+    measured = together(game, game.discriminator, report.means(("logit/real", "logit/fake"), config.grad_accum))
     game.discriminator_optimiser.step()
     clip(game)
     game.critic_updates += 1
-    return report.means(("logit/real", "logit/fake"), config.grad_accum)
+    return measured
 
 
 def update_generator(game: Game, batch: Batch) -> Report:
@@ -85,7 +86,7 @@ def update_generator(game: Game, batch: Batch) -> Report:
     game.generator_optimiser.zero_grad()
     report = Sums()
     with frozen(game.discriminator), still_statistics(game.discriminator):
-        for part in parts(config.fakes, config.grad_accum):
+        for part in parts(len(latents), config.grad_accum):
             with game.arithmetic():
                 fake = game.generator(latents[part], pick(labels, part))
                 logits = {"fake": game.discriminator(fake, pick(labels, part))}
@@ -95,9 +96,16 @@ def update_generator(game: Game, batch: Batch) -> Report:
                 loss = game.loss.generator(**logits) / config.grad_accum
             loss.backward()
             report.add({"loss/generator": loss})
+    measured = together(game, game.generator, report)
     game.generator_optimiser.step()
     game.step += 1
-    return report.means((), config.grad_accum)
+    return measured
+
+
+def together(game: Game, network: nn.Module, report: Report) -> Report:
+    """Average over all processes, where there are several: the network's gradients in place, and what was measured."""
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    return dict(game.ranks.average(gradients, report))
 
 
 def signal(game: Game, batch: Batch) -> tuple[Tensor, Tensor | None]:
@@ -105,7 +113,7 @@ def signal(game: Game, batch: Batch) -> tuple[Tensor, Tensor | None]:
 
     Raises ConfigError when it has not the record's size, as the last batch of somebody's own loader may.
     """
-    if len(batch.pixels) != game.config.batch_size:
+    if len(batch.pixels) * game.ranks.size != game.config.batch_size:
         raise ConfigError(
             f"a batch has {len(batch.pixels)} pictures, and batch_size is {game.config.batch_size}",
             remedy="Give whole batches without end; a DataLoader needs drop_last=True.",

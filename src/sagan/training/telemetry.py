@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
-from sagan.layers.norm import still_statistics
+from sagan.layers.norm import own_statistics, still_statistics
 from sagan.randomness import Stream, normal
 from sagan.training.game import Game
 
@@ -35,7 +35,7 @@ def observe_attention(game: Game, pixels: Tensor, labels: Tensor) -> dict[str, f
     latents = torch.from_numpy(normal(np.arange(len(pixels)), Stream.LATENT, 0, generator.z_dim)).to(game.device)
     classes = labels if generator.classes else None
     values = _observe(attention_layers(generator, "G"), lambda: generator(latents, classes))
-    with still_statistics(discriminator):
+    with still_statistics(discriminator), own_statistics(discriminator):
         return values | _observe(attention_layers(discriminator, "D"), lambda: discriminator.forward(pixels, classes))
 
 

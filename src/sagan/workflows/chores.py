@@ -98,6 +98,12 @@ def chores_of(scene: Scene, step: int) -> Iterator[list[Chore]]:
                 board.close()
 
 
+@contextmanager
+def idle_chores(scene: Scene) -> Iterator[list[Chore]]:
+    """For a process that is not the first of those that train together: the same chores at the same steps, without work."""
+    yield [Chore(scene.config.output.save_every, lambda moment: None, settles=True)]
+
+
 def is_stopped(scene: Scene, moment: Moment) -> bool:
     """Whether a signal ends the run before its length does."""
     return scene.stop() and scene.length.share(moment.game, moment.seconds) < 1.0

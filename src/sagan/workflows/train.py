@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from sagan.data.images import ImageSet, open_images
 from sagan.disk import FolderLock, append_line, cut_log, ensure_folder
 from sagan.errors import Interrupted
 from sagan.presets import run_folder, run_of
-from sagan.runtime import Runtime, choose_runtime, environment, memory_errors
+from sagan.ranks import Ranks, join
+from sagan.runtime import Runtime, choose_runtime, environment, memory_errors, read_launch
 from sagan.training.game import Game, new_game
 from sagan.training.loop import Length, length_of, run_loop
 from sagan.training.reporting import Note, Watch, nobody
 from sagan.training.stopping import StopSignals
-from sagan.workflows.chores import Scene, chores_of, publish_checkpoint, show, went_back
+from sagan.workflows.chores import Scene, chores_of, idle_chores, publish_checkpoint, show, went_back
 from sagan.workflows.estimate import duration, estimate
 from sagan.workflows.grids import real_grid
 from sagan.workflows.resuming import check_pictures, check_record, find_checkpoint, go_on
@@ -42,6 +44,7 @@ class TrainResult:
     grid: Path | None
     report: Path
     stopped: str = "finished"
+    first: bool = True  # whether this process speaks for all that trained together
 
 
 def train(
@@ -61,34 +64,64 @@ def train(
     """
     if config.output.tensorboard:
         require_tensorboard()
-    runtime = choose_runtime(config.output.device, config.output.threads)
+    launch = read_launch()
+    runtime = choose_runtime(config.output.device, config.output.threads, launch)
+    with join(launch, runtime.device, config.output.peer_timeout) as ranks:
+        said = watch if ranks.first else nobody
+        return _train(config, resume, override, accept_data_change, said, runtime, ranks)
+
+
+def _train(
+    config: RunConfig,
+    resume: str,
+    override: bool,
+    accept_data_change: bool,
+    watch: Watch,
+    runtime: Runtime,
+    ranks: Ranks,
+) -> TrainResult:
+    """`train` for one of the processes that train together. The first one alone writes, and decides what the folder means."""
     folder = RunFolder(run_folder(config))
-    with FolderLock(folder.path), memory_errors():
-        prepare(folder.path)
-        changes = [
-            change
-            for stored in _records_to_agree_with(folder, resume)
-            for change in check_record(stored.read_record(), config, stored, override=override, watch=watch)
-        ]
-        checkpoint = find_checkpoint(folder, resume, watch)
+    changes: list[Change] = []
+    with FolderLock(folder.path) if ranks.first else nullcontext(), memory_errors():
+
+        def begin() -> str | None:
+            prepare(folder.path)
+            for stored in _records_to_agree_with(folder, resume):
+                changes.extend(check_record(stored.read_record(), config, stored, override=override, watch=watch))
+            found = find_checkpoint(folder, resume, watch)
+            return None if found is None else str(found)
+
+        decided = ranks.decided(begin)
+        checkpoint = None if decided is None else Path(decided)
         images = _open_images(config, runtime, watch)
         pictures = data_facts(images)
-        if checkpoint is not None:
-            where = config.data.data
-            changes += check_pictures(checkpoint, pictures, where=where, accept=accept_data_change, watch=watch)
-        game = new_game(config.model, config.training, len(images.classes), runtime, counts=images.class_counts())
+
+        def compare() -> None:
+            if checkpoint is not None:
+                where = config.data.data
+                changes.extend(
+                    check_pictures(checkpoint, pictures, where=where, accept=accept_data_change, watch=watch)
+                )
+
+        ranks.decided(compare)
+        counts = images.class_counts()
+        game = new_game(config.model, config.training, len(images.classes), runtime, counts=counts, ranks=ranks)
         facts = environment(runtime, runtime.precision(config.training.precision))
+        if ranks.size > 1:
+            facts["processes"] = ranks.size
         state = None if checkpoint is None else go_on(game, checkpoint, facts, watch)
         if config.output.compile:
             watch(Note("Compiling both networks: the first step takes minutes longer."))
             runtime.compile(game.generator, game.discriminator)
         seconds = 0.0 if state is None else state.seconds
         stop = StopSignals()  # entered around the loop: before it there is nothing to save, and a signal ends it all
-        with _batches(config, images, 0 if state is None else state.position) as batches:
+        with _batches(config, images, 0 if state is None else state.position, ranks) as batches:
             scene = Scene(config, folder, images, batches, length_of(config.training), facts, watch, stop)
-            _write_facts(scene, game, changes, pictures)
-            _announce(scene, game, seconds, runtime)
-            with chores_of(scene, game.step) as chores, stop:
+            if ranks.first:
+                _write_facts(scene, game, changes, pictures)
+                _announce(scene, game, seconds, runtime)
+            with chores_of(scene, game.step) if ranks.first else idle_chores(scene) as chores, stop:
                 seconds = run_loop(
                     game,
                     batches,
@@ -96,18 +129,20 @@ def train(
                     seconds_before=seconds,
                     chores=chores,
                     stop=stop,
-                    went_back=lambda setback: went_back(scene, setback),
+                    went_back=lambda setback: went_back(scene, setback) if ranks.first else None,
                 )
         ended_by = limits_reached(scene.length, game, seconds)
-        if stop() and not ended_by:
+        (signal_number,) = ranks.greatest(stop.received or 0)
+        if signal_number and not ended_by:
             raise Interrupted(
                 f"stopped at step {game.step:,}; a checkpoint was saved",
-                exit_code=stop.exit_code,
+                exit_code=128 + int(signal_number),
                 remedy=f"Go on with: sagan train --resume {shlex.quote(str(folder.path))}",
             )
     grids = folder.grids()
     last = grids[-1] if grids else None
-    return TrainResult(folder.path, game.step, game.images, seconds, last, folder.report, f"reached its {ended_by}")
+    words = f"reached its {ended_by}"
+    return TrainResult(folder.path, game.step, game.images, seconds, last, folder.report, words, ranks.first)
 
 
 def limits_reached(length: Length, game: Game, seconds: float) -> str:
@@ -141,7 +176,7 @@ def _records_to_agree_with(folder: RunFolder, resume: str) -> list[RunFolder]:
     return [folder] if source.resolve() == folder.path.resolve() else [folder, RunFolder(source)]
 
 
-def _batches(config: RunConfig, images: ImageSet, position: int) -> Batches:
+def _batches(config: RunConfig, images: ImageSet, position: int, ranks: Ranks) -> Batches:
     return Batches(
         images,
         batch_size=config.training.batch_size,
@@ -150,6 +185,7 @@ def _batches(config: RunConfig, images: ImageSet, position: int) -> Batches:
         workers=config.data.workers,
         mirror=config.data.mirror,
         balance=config.data.balance,
+        rows=ranks.rows(config.training.batch_size, config.training.grad_accum),
     )
 
 

@@ -31,6 +31,7 @@ NAMES: tuple[str, ...] = (
     "fuzz-checkpoints",
     "fuzz-records",
     "formats",
+    "ranks",
 )
 
 
