@@ -209,10 +209,12 @@ def join(launch: Launch | None, device: torch.device, patience: float = 300.0) -
         return
     with _peers():
         keeper = launch.rank == 0 and not launch.shared_store
-        store = dist.TCPStore(launch.host, launch.port, launch.size, keeper, timeout=MEETING, multi_tenant=True)
+        store = dist.TCPStore(  # type: ignore[attr-defined]  # exported, though not by name
+            launch.host, launch.port, launch.size, keeper, timeout=MEETING, multi_tenant=True
+        )
         dist.init_process_group(
             "nccl" if device.type == "cuda" else "gloo",
-            store=dist.PrefixStore(f"attempt-{launch.attempt}", store),
+            store=dist.PrefixStore(f"attempt-{launch.attempt}", store),  # type: ignore[attr-defined]
             rank=launch.rank,
             world_size=launch.size,
             timeout=timedelta(seconds=patience),

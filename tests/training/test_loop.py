@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sagan.errors import NumericError
+from sagan.ranks import ALONE
 from sagan.training.config import TrainingConfig
 from sagan.training.loop import Chore, Length, length_of, run_loop
 
@@ -46,7 +47,7 @@ def play(monkeypatch):
             self.rest = iter(range(1000 + position // 10, 2000))
 
     def run(length, *, stop=lambda game: False, losses=lambda step: 0.5, step=0, before=0.0, **options):
-        game = SimpleNamespace(step=step, images=10 * step, sought=[], rollbacks=())
+        game = SimpleNamespace(step=step, images=10 * step, sought=[], rollbacks=(), ranks=ALONE)
         clock = SimpleNamespace(now=1000.0)
 
         def one_step(game, batches):
