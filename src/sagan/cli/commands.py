@@ -10,7 +10,17 @@ from pydantic.fields import FieldInfo
 
 from sagan.cli.options import Fields, default_hint, read_words
 from sagan.cli.printing import duration, note, say, say_rows, say_text
-from sagan.cli.verbs import AttendWords, BenchWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
+from sagan.cli.verbs import (
+    AttendWords,
+    BenchWords,
+    CheckWords,
+    EvaluateWords,
+    LeakWords,
+    SampleWords,
+    TrainWords,
+    VerifyWords,
+    checked,
+)
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
@@ -106,6 +116,61 @@ def attend(argv: list[str]) -> int:
     for line in result.lines:
         note(line)
     _say_paths(result.paths)
+    return 0
+
+
+def evaluate(argv: list[str]) -> int:
+    """`sagan evaluate RUN|FILE|FOLDER`."""
+    about = "Measure drawn pictures, or a folder of pictures, against real ones."
+    own = checked(EvaluateWords, _words(argv, "evaluate", about, EvaluateWords, ["source"]))
+    from sagan.cli.progress import Counting
+    from sagan.workflows.evaluate import evaluate
+
+    with Counting() as counting:
+        result = evaluate(
+            Path(own.source),
+            own.data,
+            metrics=[word.strip() for word in own.metrics.split(",") if word.strip()],
+            features=own.features,
+            n=own.n,
+            real=own.real,
+            seed=own.seed,
+            against=_path(own.against),
+            out=_path(own.out),
+            device=own.device,
+            tell=counting,
+        )
+    say_rows(result.rows)
+    for line in result.notes:
+        note(line)
+    note(f"measured in {duration(result.seconds)}")
+    _say_paths([result.out])
+    return 0
+
+
+def leak(argv: list[str]) -> int:
+    """`sagan leak RUN|FILE|FOLDER`; ends with code 0 whatever the verdict, since it is an answer and no fault."""
+    about = "Look for the nearest training picture of each drawn one, and say whether any is a copy."
+    own = checked(LeakWords, _words(argv, "leak", about, LeakWords, ["source"]))
+    from sagan.cli.progress import Counting
+    from sagan.workflows.leak import leak
+
+    with Counting() as counting:
+        result = leak(
+            Path(own.source),
+            own.data,
+            n=own.n,
+            baseline=own.baseline,
+            seed=own.seed,
+            out=_path(own.out),
+            device=own.device,
+            tell=counting,
+        )
+    say_rows(result.rows)
+    for line in result.notes:
+        note(line)
+    note(f"looked up in {duration(result.seconds)}")
+    _say_paths([result.page])
     return 0
 
 
