@@ -14,6 +14,7 @@ from sagan.errors import ConfigError, ResourceError
 from sagan.runtime import (
     Runtime,
     available_cores,
+    cache_folder,
     choose_runtime,
     cores_of_quota,
     environment,
@@ -260,3 +261,29 @@ def test_free_memory_is_what_the_system_says(monkeypatch, tmp_path):
     ) as caught:
         require_memory(7 * 2**29, "all of this")
     assert caught.value.exit_code == 5
+
+
+def test_the_cache_lies_where_the_system_keeps_such_files(monkeypatch, tmp_path):
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    for system, expected in (("linux", ".cache/sagan"), ("darwin", "Library/Caches/sagan"), ("win32", ".cache/sagan")):
+        monkeypatch.setattr(sys, "platform", system)
+        assert cache_folder() == tmp_path / expected
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert cache_folder() == tmp_path / "local" / "sagan" / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "sagan"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # the standard says to ignore such a one
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert cache_folder() == tmp_path / ".cache" / "sagan"
+
+
+def test_without_a_home_there_is_no_cache(monkeypatch):
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pathlib.Path.home", nobody)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert cache_folder() is None

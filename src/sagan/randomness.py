@@ -40,6 +40,7 @@ class Stream(IntEnum):
     PENALTY = 12  # places between real and fake; index: picture of a discriminator update
     CLASS_ORDER = 13  # order of the classes when they are shown equally often; index: round
     ROLLBACK = 14  # the seed of all noise after a rollback; index: how many there were
+    METRIC = 15  # subsets and halves of the pictures that a metric compares; index: which one
 
 
 def philox(counter: NDArray[np.uint64], key: tuple[NDArray[np.uint64], NDArray[np.uint64]]) -> NDArray[np.uint64]:

@@ -256,6 +256,23 @@ def environment(runtime: Runtime, precision: str) -> dict[str, str | int]:
     }
 
 
+def cache_folder() -> Path | None:
+    """Where files lie that are only kept to save time: the system's place for them, in a folder of ours; not made here.
+
+    XDG_CACHE_HOME (an absolute path) names another parent everywhere. None where the system knows no home.
+    """
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(named).is_absolute():
+        return Path(named) / "sagan"
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "sagan" / "cache"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "sagan"
+
+
 def processor_name() -> str:
     """The processor's model as the system names it."""
     try:

@@ -22,7 +22,9 @@ def test_importing_sagan_brings_nothing_heavy(root):
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["sample", "--help"], ["attend", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["sample", "--help"], ["attend", "--help"], ["evaluate", "--help"]]
+)
 def test_help_answers_without_torch(root, words):
     code = (
         "import atexit, sys\n"

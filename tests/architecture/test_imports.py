@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"models", "disk", "errors", "records"},
     "sampling": {"errors", "randomness", "models"},
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
+    "metrics": {"data", "checkpoint", "randomness", "disk", "errors", "records"},
     "visualise": {"layers", "sampling", "errors", "disk"},
     "training": {
         "models", "losses", "layers", "data", "checkpoint", "randomness", "ranks", "runtime", "disk", "errors", "records",
@@ -34,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
         "errors", "records", "randomness", "disk", "ranks", "runtime", "layers", "losses", "data", "models", "checkpoint",
-        "engines", "sampling", "visualise", "training", "config", "presets",
+        "engines", "sampling", "metrics", "visualise", "training", "config", "presets",
     },
     "cli": RECORDS
     | {"config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sagan.cli.printing import duration
-from sagan.cli.progress import Watch, describe, shorten
+from sagan.cli.progress import Counting, Watch, describe, shorten
 from sagan.training.reporting import Note, Progress, Saved
 
 LOSSES = {"loss/discriminator": 1.25, "loss/generator": -0.5, "attention/G.attention@16/gamma": 0.0131}
@@ -132,3 +132,32 @@ def test_a_reader_who_leaves_mutes_the_watch_and_ends_nothing(monkeypatch, capfd
 )
 def test_durations(seconds, words):
     assert duration(seconds) == words
+
+
+def test_counting_is_a_line_at_times_away_from_a_terminal():
+    stream, clock = io.StringIO(), Clock()
+    with Counting(stream, clock) as counting:
+        for done in range(0, 1000, 100):
+            clock.now += 10
+            counting("drawing", done, 1000)
+        clock.now += 40
+        counting("computing kid", 0, 0)
+    assert stream.getvalue().splitlines() == [
+        "drawing: 200 of 1,000", "drawing: 500 of 1,000", "drawing: 800 of 1,000", "computing kid",
+    ]  # fmt: skip
+
+
+def test_counting_shows_a_bar_on_a_terminal_and_survives_a_broken_one():
+    stream = Terminal()
+    with Counting(stream) as counting:
+        counting("drawing", 5, 10)
+    assert "drawing" in stream.getvalue()
+
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise OSError("gone")
+
+    with Counting(Closed(), lambda: 1e9) as counting:
+        counting.last_line = -1e9
+        counting("drawing", 5, 10)
+    assert counting.console.quiet

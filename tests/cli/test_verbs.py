@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from sagan.cli.main import main
-from sagan.cli.verbs import SampleWords, checked
+from sagan.cli.verbs import EvaluateWords, SampleWords, checked
 from sagan.errors import CheckpointCorrupt, ConfigError
 from sagan.presets import PRESETS
 
@@ -175,3 +175,61 @@ def test_info_and_presets(workflow, capsys):
     assert main(["presets"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PRESETS)
     assert main(["presets", "extra"]) == 2
+
+
+@pytest.fixture
+def evaluate(workflow):
+    answer = SimpleNamespace(
+        rows=[("Fréchet distance", "1.5")], notes=["few pictures"], seconds=2.0, out=Path("r.json")
+    )
+    return workflow("evaluate", "evaluate", answer)
+
+
+def test_evaluate_words(evaluate, capsys):
+    assert main(["evaluate", "runs/x"]) == 0
+    (arguments, named), words = evaluate[0], ["frechet", "kid", "is", "prdc", "intra", "cas"]
+    assert arguments == (Path("runs/x"), None) and callable(named.pop("tell"))
+    plain = {"metrics": words, "features": "sagan-32", "n": 10_000, "real": 0, "seed": 0, "against": None, "out": None}
+    assert named == plain | {"device": "auto"}
+    shown = capsys.readouterr()
+    assert shown.out == "Fréchet distance  1.5\nr.json\n"
+    assert shown.err == "few pictures\nmeasured in 2s\n"
+    said = [
+        "evaluate",
+        "a.safetensors",
+        "--data",
+        "photos",
+        "--metrics",
+        "kid, is",
+        "--features",
+        "inception:i.safetensors",
+    ]
+    assert (
+        main([*said, "-n", "50", "--real=60", "--seed", "3", "--against", "o.json", "-o", "r.json", "--device=cpu"])
+        == 0
+    )
+    (arguments, named) = evaluate[1]
+    assert arguments == (Path("a.safetensors"), "photos")
+    assert named | {"tell": None} == {
+        "metrics": ["kid", "is"], "features": "inception:i.safetensors", "n": 50, "real": 60, "seed": 3,
+        "against": Path("o.json"), "out": Path("r.json"), "device": "cpu", "tell": None,
+    }  # fmt: skip
+
+
+def test_the_command_line_and_evaluate_agree_on_metrics_and_features():
+    from sagan.metrics.choose import DEFAULT
+    from sagan.metrics.suite import METRICS
+
+    fields = EvaluateWords.model_fields
+    assert (fields["metrics"].default, fields["features"].default) == (",".join(METRICS), DEFAULT)
+
+
+def test_leak_words(workflow, capsys):
+    answer = SimpleNamespace(rows=[("verdict", "No copy.")], notes=[], seconds=2.0, page=Path("leak.html"))
+    leak = workflow("leak", "leak", answer)
+    assert main(["leak", "runs/x", "--data", "photos", "-n", "50", "--baseline", "200", "-o", "p.html"]) == 0
+    ((arguments, named),) = leak
+    assert arguments == (Path("runs/x"), "photos") and callable(named.pop("tell"))
+    assert named == {"n": 50, "baseline": 200, "seed": 0, "out": Path("p.html"), "device": "auto"}
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("verdict  No copy.\nleak.html\n", "looked up in 2s\n")

@@ -14,7 +14,9 @@ from sagan.cli.verbs import (
     AttendWords,
     BenchWords,
     CheckWords,
+    EvaluateWords,
     InterpolateWords,
+    LeakWords,
     SampleWords,
     TimelapseWords,
     TrainWords,
@@ -158,6 +160,61 @@ def timelapse(argv: list[str]) -> int:
     result = timelapse(Path(own.run), fps=own.fps, most=own.frames, out=_path(own.out))
     note(f"{result.grids:,} grids")
     _say_paths([result.path])
+    return 0
+
+
+def evaluate(argv: list[str]) -> int:
+    """`sagan evaluate RUN|FILE|FOLDER`."""
+    about = "Measure drawn pictures, or a folder of pictures, against real ones."
+    own = checked(EvaluateWords, _words(argv, "evaluate", about, EvaluateWords, ["source"]))
+    from sagan.cli.progress import Counting
+    from sagan.workflows.evaluate import evaluate
+
+    with Counting() as counting:
+        result = evaluate(
+            Path(own.source),
+            own.data,
+            metrics=[word.strip() for word in own.metrics.split(",") if word.strip()],
+            features=own.features,
+            n=own.n,
+            real=own.real,
+            seed=own.seed,
+            against=_path(own.against),
+            out=_path(own.out),
+            device=own.device,
+            tell=counting,
+        )
+    say_rows(result.rows)
+    for line in result.notes:
+        note(line)
+    note(f"measured in {duration(result.seconds)}")
+    _say_paths([result.out])
+    return 0
+
+
+def leak(argv: list[str]) -> int:
+    """`sagan leak RUN|FILE|FOLDER`; ends with code 0 whatever the verdict, since it is an answer and no fault."""
+    about = "Look for the nearest training picture of each drawn one, and say whether any is a copy."
+    own = checked(LeakWords, _words(argv, "leak", about, LeakWords, ["source"]))
+    from sagan.cli.progress import Counting
+    from sagan.workflows.leak import leak
+
+    with Counting() as counting:
+        result = leak(
+            Path(own.source),
+            own.data,
+            n=own.n,
+            baseline=own.baseline,
+            seed=own.seed,
+            out=_path(own.out),
+            device=own.device,
+            tell=counting,
+        )
+    say_rows(result.rows)
+    for line in result.notes:
+        note(line)
+    note(f"looked up in {duration(result.seconds)}")
+    _say_paths([result.page])
     return 0
 
 

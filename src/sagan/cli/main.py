@@ -20,6 +20,8 @@ VERBS = {
     "attend": "show where the network looks while it draws a picture",
     "interpolate": "draw what lies between pictures, as a film or a strip",
     "timelapse": "make a film of a run's picture grids",
+    "evaluate": "measure how near drawn pictures come to real ones",
+    "leak": "find out whether drawn pictures are copies of training pictures",
     "data check": "look at a set of pictures before training on it",
     "verify": "check every checkpoint of a run against its hashes",
     "bench": "time training steps and drawing on this machine",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TextIO
 
@@ -99,6 +99,48 @@ class Watch:
 
     def _line(self, text: str) -> None:
         self.console.print(printable(text))
+
+
+class Counting:
+    """What a longer command is doing, by its `tell(what, done, total)`: a bar on a terminal, elsewhere a line at times.
+
+    Use it as a context manager, so that the bar ends before what follows.  stream, clock: as in Watch.
+    """
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.console = Screen(file=stream or sys.stderr, highlight=False, markup=False, soft_wrap=True)
+        self.clock, self.last_line = clock, clock()
+        self.bar: Bar | None = None
+        if self.console.is_terminal:
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24))
+            self.bar = Bar(*columns, console=self.console, refresh_per_second=4, transient=True)
+            self.task = self.bar.add_task("starting", total=None)
+
+    def __enter__(self) -> Counting:
+        if self.bar is not None:
+            try:
+                self.bar.start()
+            except OSError:  # a bar that never started cannot be stopped
+                self.bar, self.console.quiet = None, True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            with suppress(OSError):
+                self.bar.stop()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how far it is; total 0 for a step that does not count."""
+        try:
+            if self.bar is not None:
+                self.bar.update(self.task, description=what, total=total or None, completed=done)
+            elif self.clock() - self.last_line >= SECONDS_BETWEEN_LINES:
+                self.last_line = self.clock()
+                self.console.print(printable(f"{what}: {done:,} of {total:,}" if total else what))
+        except OSError:
+            self.console.quiet = True
 
 
 def describe(event: Progress) -> str:

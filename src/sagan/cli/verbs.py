@@ -85,6 +85,41 @@ class TimelapseWords(Record):
     out: str | None = Field(None, description="File to write (-o): .gif, .webp, .apng or .mp4.")
 
 
+class EvaluateWords(Record):
+    """`sagan evaluate`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or a folder of pictures.")
+    data: str | None = Field(
+        None, description="The real pictures, as `sagan train` takes them; the run's own otherwise."
+    )
+    metrics: str = Field("frechet,kid,is,prdc,intra,cas", description="Which, separated by commas.")
+    features: str = Field(
+        "sagan-32", description="What compares: sagan-32, inception:FILE, onnx:FILE, or MODULE:FUNCTION of your own."
+    )
+    n: int = Field(10_000, description="How many pictures to draw (-n), or to take of a folder.", ge=2, le=1_000_000)
+    real: int = Field(0, description="How many real pictures at most; 0 for all.", ge=0)
+    seed: int = Field(0, description="Another seed is another sample.", ge=0, lt=2**32)
+    against: str | None = Field(
+        None, description="An earlier result, to show the change; refused if measured otherwise."
+    )
+    out: str | None = Field(None, description="JSON file to write (-o).")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class LeakWords(Record):
+    """`sagan leak`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or a folder of pictures.")
+    data: str | None = Field(None, description="The training pictures; the run's own otherwise.")
+    n: int = Field(1000, description="How many pictures to draw (-n), or to take of a folder.", ge=1, le=100_000)
+    baseline: int = Field(
+        2000, description="How many training pictures to look up in the same way.", ge=100, le=100_000
+    )
+    seed: int = Field(0, description="Another seed is another sample.", ge=0, lt=2**32)
+    out: str | None = Field(None, description="The page of the nearest pairs, an HTML file (-o).")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
 class CheckWords(Record):
     """`sagan data check`."""
 
