@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"models", "disk", "errors", "records"},
     "sampling": {"errors", "randomness", "models"},
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
+    "health": {"errors"},
     "visualise": {"layers", "sampling", "errors", "disk"},
     "training": {
         "models", "losses", "layers", "data", "checkpoint", "randomness", "runtime", "disk", "errors", "records",
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
         "errors", "records", "randomness", "disk", "runtime", "layers", "losses", "data", "models", "checkpoint",
-        "engines", "sampling", "visualise", "training", "config", "presets",
+        "engines", "sampling", "health", "visualise", "training", "config", "presets",
     },
     "cli": RECORDS
     | {"config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}
