@@ -10,7 +10,16 @@ from pydantic.fields import FieldInfo
 
 from sagan.cli.options import Fields, default_hint, read_words
 from sagan.cli.printing import duration, note, say, say_rows, say_text
-from sagan.cli.verbs import AttendWords, BenchWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
+from sagan.cli.verbs import (
+    AttendWords,
+    BenchWords,
+    CheckWords,
+    DoctorWords,
+    SampleWords,
+    TrainWords,
+    VerifyWords,
+    checked,
+)
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
@@ -151,6 +160,19 @@ def verify(argv: list[str]) -> int:
         for checkpoint, ok, text in rows
     )
     return 0 if all(ok for _, ok, _ in rows) else CheckpointCorrupt.exit_code
+
+
+def doctor(argv: list[str]) -> int:
+    """`sagan doctor RUN`; ends with code 6 when the run does not work."""
+    about = "Judge a run by its log: does it work, since when not, by which numbers, and what to change."
+    own = checked(DoctorWords, _words(argv, "doctor", about, DoctorWords, ["run"]))
+    from sagan.workflows.doctor import doctor
+
+    found = doctor(Path(own.run))
+    say_rows(found.rows)
+    for line in found.notes:
+        note(line)
+    return found.exit_code
 
 
 def bench(argv: list[str]) -> int:

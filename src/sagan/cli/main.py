@@ -20,6 +20,7 @@ VERBS = {
     "attend": "show where the network looks while it draws a picture",
     "data check": "look at a set of pictures before training on it",
     "verify": "check every checkpoint of a run against its hashes",
+    "doctor": "say whether a run works, and what to change if not",
     "bench": "time training steps and drawing on this machine",
     "info": "show versions, devices and what this machine can do",
     "presets": "list the presets that training can start from",
