@@ -81,7 +81,7 @@ def test_a_discriminator_that_cannot_tell_has_this_loss(name):
         ({"loss/discriminator": 3.2}, "diverged"),
         ({"loss/discriminator": 2.001, "logit/fake": 0.401}, "watch"),
         ({"health/distance": 2.5}, "diverged"),
-        ({"health/distance": 1.7}, "healthy"),
+        ({"health/distance": 0.8}, "healthy"),
         ({"health/nearest": 0.1, "loss/discriminator": 0.0}, "collapsed"),
         ({"health/nearest": 0.9, "logit/real": 5000.0, "loss/discriminator": 0.0}, "diverged"),
         ({"attention/G.attention@16/branch_ratio": 50.0}, "watch"),

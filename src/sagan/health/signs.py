@@ -19,7 +19,7 @@ UNDECIDED = {"hinge": 2.0, "minimax": 1.3863, "non-saturating": 1.3863, "least-s
 
 GOING = 0.5  # variety from which on a loss of variety means something
 COLLAPSED, SCARCE = 0.3, 0.45  # variety, of the real pictures'
-FAR = 1.8  # distance
+FAR = 0.85  # distance
 STILL = 0.75  # distance, of that two looks before: at less, the run is on its way
 RISEN = 1.25  # distance, of the least that there was
 SATURATED, EASY = 0.02, 0.1  # the discriminator's loss, of the undecided one
