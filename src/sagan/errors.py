@@ -9,6 +9,7 @@
     │   └── CheckpointIncompatible      whole, but made for another structure or a newer version
     ├── ResourceError               5   disk, memory or permission
     ├── NumericError                6   training left the finite numbers
+    ├── HealthError                 6   training went wrong in finite numbers
     ├── BusyError                   7   another process owns the run folder
     ├── RefusedError                8   refused for safety
     ├── PeerError                  75   a peer or device was lost: try again
@@ -85,6 +86,12 @@ class ResourceError(SaganError):
 
 class NumericError(SaganError):
     """Training left the finite numbers."""
+
+    exit_code = 6
+
+
+class HealthError(SaganError):
+    """Training collapsed, saturated or diverged, and was asked to stop for it."""
 
     exit_code = 6
 

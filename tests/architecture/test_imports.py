@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": {"errors", "randomness", "models"},
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
     "metrics": {"data", "checkpoint", "randomness", "disk", "errors", "records"},
+    "health": {"errors"},
     "visualise": {"layers", "sampling", "errors", "disk"},
     "training": {
         "models", "losses", "layers", "data", "checkpoint", "randomness", "ranks", "runtime", "disk", "errors", "records",
@@ -35,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
         "errors", "records", "randomness", "disk", "ranks", "runtime", "layers", "losses", "data", "models", "checkpoint",
-        "engines", "sampling", "metrics", "visualise", "training", "config", "presets",
+        "engines", "sampling", "health", "metrics", "visualise", "training", "config", "presets",
     },
     "cli": RECORDS
     | {"config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}

@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from sagan.checkpoint.folder import newest, publish, step_folder, steps
-from sagan.checkpoint.retention import publish_or_make_room, read_best, retain, write_best
+from sagan.checkpoint.retention import forget_after, publish_or_make_room, read_best, retain, write_best
 from sagan.disk import Disk
 from sagan.errors import CheckpointCorrupt
 
@@ -23,6 +23,30 @@ def test_newest_and_best_stay(run):
     assert retain(run, 2, 6, 3) == []
     assert steps(run) == [3, 5, 6]
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [f"step-{n:08d}" for n in (3, 5, 6)]
+
+
+def test_the_last_sound_one_stays_too(run):
+    retain(run, 2, 6, 3, sound_step=2)
+    assert steps(run) == [2, 3, 5, 6]
+    publish_or_make_room(run, 7, {"state.json": b"{}"}, 2, FailsOnce(), sound_step=3)
+    assert steps(run) == [3, 5, 6, 7]
+
+
+@pytest.mark.parametrize(("best", "left"), [(3, 3), (4, 4), (5, None), (None, None)])
+def test_what_came_after_a_return_is_forgotten(run, best, left):
+    if best is not None:
+        write_best(run, best, 0.5, "a")
+    forget_after(run, 4)
+    assert steps(run) == [1, 2, 3, 4]
+    found = read_best(run)
+    assert (None if found is None else found.step) == left
+    assert all(path.name.startswith("step-") for path in (run / "checkpoints").iterdir())
+
+
+def test_a_damaged_best_does_not_keep_a_run_from_returning(run):
+    (run / "best.json").write_text("{")
+    forget_after(run, 5)
+    assert steps(run) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("keep", [0, 1, -5])

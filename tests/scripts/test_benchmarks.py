@@ -84,3 +84,49 @@ def test_operations_are_counted_merged_and_as_written():
     skip, first = 2 * 2 * 8 * 8 * 3 * 8, 2 * 2 * 16 * 16 * 27 * 8  # products of 1x1 and 3x3, two operations each
     assert written == pytest.approx((skip + first + 2 * 2 * 16 * 16 * 72 * 8) / 1e9)
     assert merged == pytest.approx((skip + first + 2 * 2 * 8 * 8 * 16 * 8 * 8) / 1e9)
+
+
+def rows_of(distances, modes=None):
+    """The course of a run by its truth: the untrained network first."""
+    modes = modes or [0.4] * len(distances)
+    return [{"truth/distance": 8.0 * far, "truth/modes": many} for far, many in zip(distances, modes, strict=True)]
+
+
+def test_a_run_has_failed_by_its_end_and_since_the_last_good_look():
+    truth = load("health_truth")
+    sound = rows_of([1.0, 0.6, 0.3, *[0.2] * 8])
+    assert not truth.failed(sound)
+    lost = rows_of([1.0, 0.6, 0.3, 0.2, 0.2, 0.5, 0.2, 0.5, 0.6, 0.7, 0.8])
+    assert truth.failed(lost) and truth.onset(lost) == 7
+    never = rows_of([1.0, *[0.6] * 10])
+    assert truth.failed(never) and truth.onset(never) == truth.GOING == 5
+    few = rows_of([1.0, *[0.2] * 10], modes=[0.05] * 11)
+    assert truth.failed(few) and truth.onset(few) == truth.VARIED == 7
+    assert not truth.failed([*sound[:5], {"broke": 1.0}]), "not finite: no case for the watch"
+
+
+def test_the_truth_of_real_emblems_is_that_nothing_is_wrong():
+    import numpy as np
+
+    from sagan.data.emblems import render
+
+    truth = load("health_truth")
+    judge = truth.Truth()
+    other = truth.flat(render(np.arange(50_000, 50_256), 16)[0])
+    assert 0.9 < judge.effective_kinds(other) / judge.real_kinds < 1.1
+    assert judge.effective_kinds(other[:1].repeat(256, axis=0)) == 1.0
+
+
+def test_the_frechet_distance_of_two_normals_by_hand():
+    import numpy as np
+
+    one, two = (np.zeros(2), np.diag([4.0, 1.0])), (np.array([3.0, 0.0]), np.diag([9.0, 1.0]))
+    assert load("health_truth").frechet(one, two) == pytest.approx(9.0 + (3.0 - 2.0) ** 2)  # means; deviations 2 and 3
+
+
+def test_report_uses_other_settings_and_seeds_than_tune():
+    settings = load("health_settings")
+    for kinds in (settings.PROVOKED, settings.SOUND):
+        tune, report = ({str((s.changes, s.later, s.pictures)) for s in kinds[part]} for part in ("tune", "report"))
+        assert len(tune) == len(report) == 10 and not tune & report
+        assert {s.first_seed for s in kinds["tune"]} == {0} and {s.first_seed for s in kinds["report"]} == {1000}

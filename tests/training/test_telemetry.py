@@ -8,7 +8,7 @@ import torch
 
 from sagan.layers.attention import SelfAttention2d
 from sagan.training.step import to_signal
-from sagan.training.telemetry import QUERIES, measure, observe_attention
+from sagan.training.telemetry import QUERIES, measure, observe_attention, observe_spectra
 
 SHAPE = (2, 16, 12, 8)
 
@@ -115,3 +115,27 @@ def test_the_generator_seen_is_the_averaged_one(make_game, batches):
     values = observe_attention(game, to_signal(batch.pixels[:4]), batch.labels[:4])
     assert values["attention/G.attention@8/gamma"] == 0.5
     assert values["attention/G.attention@8/branch_ratio"] > 0
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_the_largest_singular_value_is_that_of_a_plain_decomposition(make_game, normalised):
+    game = make_game(model={"g_sn": normalised, "d_sn": normalised})
+    networks = {"generator": game.generator, "discriminator": game.discriminator}
+    expected = {
+        f"spectrum/{name}": max(
+            float(torch.linalg.matrix_norm(weight.detach().flatten(1), 2))
+            for weight in network.parameters()
+            if weight.ndim > 1
+        )
+        for name, network in networks.items()
+    }
+    found = observe_spectra(game)
+    assert found == pytest.approx(expected, rel=0.02)
+    assert found["spectrum/generator"] != found["spectrum/discriminator"]
+
+
+def test_looking_at_spectra_changes_nothing(make_game, whole_state, differing):
+    game = make_game()
+    before = whole_state(game)
+    observe_spectra(game)
+    assert differing(whole_state(game), before) == []

@@ -86,7 +86,7 @@ def test_space_that_retention_would_free_is_freed_before_the_second_try(go, monk
             raise OSError(errno.ENOSPC, "No space left on device")
         real(self, path, payload)
 
-    monkeypatch.setattr("sagan.workflows.chores.retain", lambda *arguments: ["not now"])
+    monkeypatch.setattr("sagan.workflows.chores.retain", lambda *arguments, **named: ["not now"])
     monkeypatch.setattr(Disk, "write", only_three_fit)
     out, _ = go(keep=2, save_every=1)
     assert refused and steps(out) == [2, 3, 4], "the newest two stayed at each second try, and the new one joined them"

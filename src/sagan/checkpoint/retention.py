@@ -27,31 +27,51 @@ class Best(Record):
     protocol: str = Field(max_length=256, description="How it was measured; values of two protocols never compare.")
 
 
-def retain(run: Path, keep: int, now: int, best_step: int | None = None, disk: Disk = DISK) -> list[str]:
-    """Delete all but the newest `keep` (at least 2) checkpoints and the best; one line of warning per one that stayed.
+def retain(
+    run: Path, keep: int, now: int, best_step: int | None = None, disk: Disk = DISK, *, sound_step: int | None = None
+) -> list[str]:
+    """Delete all but the newest `keep` (at least 2) checkpoints, the best and the last sound one; one line of warning per
+    one that stayed.
 
     now: the step that the run stands at. Later checkpoints are those that it could not go on from: they neither count
     nor go, and nor do damaged ones; their owner may look at them. Each goes by one rename first, so that no half-deleted
     folder ever looks like a checkpoint. Never raises for a disk that refuses: keeping too much must not end a run.
     """
     whole = [step for step in steps(run) if step <= now and _is_whole(step_folder(run, step))]
-    kept = {*whole[-max(keep, _LEAST) :], best_step}
+    kept = {*whole[-max(keep, _LEAST) :], best_step, sound_step}
     warnings = []
     for step in whole:
         if step in kept:
             continue
         folder = step_folder(run, step)
-        trash = folder.parent / f"{TRASH}{folder.name}-{secrets.token_hex(4)}"
         try:
             with disk_errors(folder):
-                disk.rename(folder, trash)
-                disk.remove(trash)
+                _delete(folder, disk)
         except ResourceError as error:
             warnings.append(f"could not delete an old checkpoint: {error}")
     return warnings
 
 
-def publish_or_make_room(run: Path, step: int, files: Mapping[str, bytes], keep: int, disk: Disk = DISK) -> Path:
+def forget_after(run: Path, step: int, disk: Disk = DISK) -> None:
+    """Delete the checkpoints after a step that a run went back to, and what is remembered of a best one among them.
+
+    Raises ResourceError when the disk refuses; those before it in time then stay.
+    """
+    try:
+        best = read_best(run)
+    except CheckpointCorrupt:  # it may name any step
+        best = None
+    with disk_errors(Path(run)):
+        if best is not None and best.step > step:
+            disk.remove(Path(run) / BEST)
+        for later in reversed(steps(run)):
+            if later > step:
+                _delete(step_folder(run, later), disk)
+
+
+def publish_or_make_room(
+    run: Path, step: int, files: Mapping[str, bytes], keep: int, disk: Disk = DISK, *, sound_step: int | None = None
+) -> Path:
     """`publish`; when the disk refuses, clear leftovers and what retention would delete, and try once more.
 
     The second try writes everything anew, so that no sync that failed is tried again.
@@ -60,18 +80,18 @@ def publish_or_make_room(run: Path, step: int, files: Mapping[str, bytes], keep:
     try:
         return publish(run, step, files, disk)
     except ResourceError:
-        _make_room(run, keep, step - 1, disk)
+        _make_room(run, keep, step - 1, disk, sound_step)
     return publish(run, step, files, disk)
 
 
-def _make_room(run: Path, keep: int, now: int, disk: Disk) -> None:
+def _make_room(run: Path, keep: int, now: int, disk: Disk, sound_step: int | None) -> None:
     """Delete what nobody needs, as far as the disk lets; nothing that a run would keep."""
     try:
         sweep(run, disk)
         best = read_best(run)
     except (ResourceError, CheckpointCorrupt):  # without knowing the best one, none is known to be superfluous
         return
-    retain(run, keep, now, None if best is None else best.step, disk)
+    retain(run, keep, now, None if best is None else best.step, disk, sound_step=sound_step)
 
 
 def write_best(run: Path, step: int, value: float, protocol: str, disk: Disk = DISK) -> None:
@@ -94,6 +114,13 @@ def read_best(run: Path) -> Best | None:
         return Best.model_validate(parse_strict_json(payload, path), strict=True)
     except ValidationError:
         raise CheckpointCorrupt("it is not a step, a value and a protocol", where=path, remedy="Remove it.") from None
+
+
+def _delete(folder: Path, disk: Disk) -> None:
+    """By one rename first: a folder that is half deleted must not look like a checkpoint."""
+    trash = folder.parent / f"{TRASH}{folder.name}-{secrets.token_hex(4)}"
+    disk.rename(folder, trash)
+    disk.remove(trash)
 
 
 def _is_whole(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from sagan.cli.verbs import (
     AttendWords,
     BenchWords,
     CheckWords,
+    DoctorWords,
     EvaluateWords,
     InterpolateWords,
     LeakWords,
@@ -260,6 +261,19 @@ def verify(argv: list[str]) -> int:
         for checkpoint, ok, text in rows
     )
     return 0 if all(ok for _, ok, _ in rows) else CheckpointCorrupt.exit_code
+
+
+def doctor(argv: list[str]) -> int:
+    """`sagan doctor RUN`; ends with code 6 when the run does not work."""
+    about = "Judge a run by its log: does it work, since when not, by which numbers, and what to change."
+    own = checked(DoctorWords, _words(argv, "doctor", about, DoctorWords, ["run"]))
+    from sagan.workflows.doctor import doctor
+
+    found = doctor(Path(own.run))
+    say_rows(found.rows)
+    for line in found.notes:
+        note(line)
+    return found.exit_code
 
 
 def bench(argv: list[str]) -> int:

@@ -24,6 +24,7 @@ VERBS = {
     "leak": "find out whether drawn pictures are copies of training pictures",
     "data check": "look at a set of pictures before training on it",
     "verify": "check every checkpoint of a run against its hashes",
+    "doctor": "say whether a run works, and what to change if not",
     "bench": "time training steps and drawing on this machine",
     "info": "show versions, devices and what this machine can do",
     "presets": "list the presets that training can start from",

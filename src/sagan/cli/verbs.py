@@ -137,6 +137,12 @@ class VerifyWords(Record):
     run: str = Field(description="A run's folder, one checkpoint inside it, or a generator.safetensors.")
 
 
+class DoctorWords(Record):
+    """`sagan doctor`."""
+
+    run: str = Field(description="A run's folder, or one checkpoint inside it.")
+
+
 class BenchWords(Record):
     """`sagan bench`."""
 

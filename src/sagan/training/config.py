@@ -63,6 +63,12 @@ class TrainingConfig(Record):
     time: str = option(
         "", "End after this much training time, such as 10m or 1h30m; empty for no such limit.", resume="free"
     )
+    health: Literal["warn", "stop", "rollback", "off"] = option(
+        "warn",
+        "When a run fails for a while: warn, stop with code 6, go back to a sound checkpoint (rollback), or do not look.",
+        resume="schedule",
+    )
+    health_every: int = option(100, "Steps between looks at the health of the run.", resume="schedule", ge=1)
     seed: int = option(0, "The number that every draw of the run depends on.", ge=0, lt=2**63)
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "Arithmetic of the networks: auto takes bf16 where the hardware computes it natively."
@@ -121,7 +127,12 @@ class OutputConfig(Record):
     log_every: int = option(10, "Steps between lines of the log.", resume="free", ge=1)
     sample_every: int = option(500, "Steps between picture grids; 0 for none.", resume="free", ge=0)
     save_every: int = option(500, "Steps between checkpoints; 0 for only the last.", resume="free", ge=0)
-    keep: int = option(2, "Newest checkpoints to keep, at least 2; the best is kept besides.", resume="free", ge=2)
+    keep: int = option(
+        2,
+        "Newest checkpoints to keep, at least 2; the best and the last sound one are kept besides.",
+        resume="free",
+        ge=2,
+    )
     failed_saves: int = option(
         3, "Saves in a row that may fail before the run stops; 0 stops at the first.", resume="free", ge=0
     )

@@ -30,13 +30,16 @@ from sagan.training.averaging import AveragedGenerator
 from sagan.training.config import TrainingConfig
 from sagan.training.optimisers import Optimiser, build_optimiser
 
+MOST_HALVED = 3  # a run that went back so often trains at an eighth of its rates
+
 
 @dataclass
 class Game:
     """Everything the update step touches. Counters are of finished updates.
 
     label_shares: (classes,) how often each class is drawn for fakes; None for all alike.
-    rollbacks: the steps at which numbers left the finite, so that the run went back and drew other noise.
+    rollbacks: the steps at which numbers left the finite, or the run was found failing, so that it went back and drew
+    other noise.
     ranks: the processes that share each batch; sizes in `config` are of the whole batch.
     """
 
@@ -61,6 +64,11 @@ class Game:
             return self.config.seed
         low, high = map(int, bits(self.config.seed, Stream.ROLLBACK, len(self.rollbacks), 2))
         return (high >> 1) << 32 | low
+
+    @property
+    def rate_share(self) -> float:
+        """What is left of both learning rates: half after each going back, where the record asks for going back."""
+        return 0.5 ** min(len(self.rollbacks), MOST_HALVED) if self.config.health == "rollback" else 1.0
 
     @property
     def loss(self) -> AdversarialLoss:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,10 +49,14 @@ def nobody(event: Event) -> None:
     """A watcher that does not look."""
 
 
-def write_log_line(path: Path, values: dict[str, float]) -> None:
+def write_log_line(path: Path, values: Mapping[str, float]) -> None:
     """Append one line to log.jsonl. Raises ResourceError, which must not stop training."""
-    rounded = {name: value if isinstance(value, int) else float(f"{value:.6g}") for name, value in values.items()}
-    append_line(path, json.dumps(rounded, allow_nan=False))
+    append_line(path, json.dumps(as_logged(values), allow_nan=False))
+
+
+def as_logged(values: Mapping[str, float]) -> dict[str, float]:
+    """Numbers with the digits that the log keeps: who decides by them decides alike after reading them back."""
+    return {name: value if isinstance(value, int) else float(f"{value:.6g}") for name, value in values.items()}
 
 
 def read_log(path: Path, most: int | None = None) -> list[dict[str, float]]:

@@ -32,7 +32,7 @@ class RunState(Record):
     seconds: float = Field(ge=0, description="Training time so far.")
     data_fingerprint: str
     environment: dict[str, str | int]
-    rollbacks: tuple[int, ...] = Field(default=(), description="Steps at which numbers left the finite.")
+    rollbacks: tuple[int, ...] = Field(default=(), description="Steps from which the run went back.")
 
 
 def state_files(game: Game, state: RunState) -> dict[str, bytes]:

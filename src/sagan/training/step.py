@@ -31,8 +31,8 @@ def train_step(game: Game, batches: Iterator[Batch]) -> Report:
     Raises NumericError when an update met a value that is not finite; the average has then not moved.
     """
     config = game.config
-    set_rate(game.discriminator_optimiser, config.d_lr, game.step, config.decay_steps)
-    set_rate(game.generator_optimiser, config.g_lr, game.step, config.decay_steps)
+    set_rate(game.discriminator_optimiser, config.d_lr * game.rate_share, game.step, config.decay_steps)
+    set_rate(game.generator_optimiser, config.g_lr * game.rate_share, game.step, config.decay_steps)
     report: Report = {}
     for _ in range(config.n_dis):
         batch = next(batches)

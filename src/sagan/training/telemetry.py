@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
 from sagan.layers.norm import own_statistics, still_statistics
+from sagan.layers.spectral import SpectralNorm, normalisers
 from sagan.randomness import Stream, normal
 from sagan.training.game import Game
 
@@ -74,3 +75,24 @@ def _distances(queries: Tensor, keys: torch.Size, size: tuple[int, int]) -> Tens
     columns = (torch.arange(keys[1]) + 0.5) / keys[1]
     theirs = torch.cartesian_prod(rows, columns)  # (h*w, 2)
     return torch.cdist(ours, theirs).double()
+
+
+@torch.no_grad()
+def observe_spectra(game: Game) -> dict[str, float]:
+    """The largest singular value among the weights of each network, before any normalisation: 'spectrum/generator'.
+
+    Where a weight is normalised, by its own u and v; elsewhere by a few power iterations that keep no state.
+    """
+    networks = {"generator": game.generator, "discriminator": game.discriminator}
+    return {f"spectrum/{name}": _largest_singular_value(network) for name, network in networks.items()}
+
+
+def _largest_singular_value(network: nn.Module) -> float:
+    normalised = list(normalisers(network))
+    known = {id(weight) for _, weight in normalised}
+    values = [normaliser.sigma(weight) for normaliser, weight in normalised]
+    for weight in network.parameters():
+        if weight.ndim > 1 and id(weight) not in known:
+            fresh = SpectralNorm(weight, generator=torch.Generator().manual_seed(0)).to(weight.device)
+            values.append(fresh.sigma(weight))
+    return float(torch.stack(values).max())

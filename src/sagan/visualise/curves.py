@@ -36,7 +36,13 @@ TITLE, LABEL = 20, 16
 ABOVE, BELOW = 50, 44  # room for a panel's title; for the numbers along its foot
 
 # Groups of keys whose members share an axis.
-TOGETHER = {"loss": "Loss", "logit": "Logits of the discriminator", "score": "Scores"}
+TOGETHER = {
+    "loss": "Loss",
+    "logit": "Logits of the discriminator",
+    "score": "Scores",
+    "health": "Generated pictures beside real ones",
+    "spectrum": "Largest singular value of the weights",
+}
 MEASURES = {
     "gamma": "Attention gamma",
     "branch_ratio": "Attention branch / input, ratio of norms",

@@ -20,6 +20,7 @@ from sagan.data.images import EMBLEMS, ImageSet
 from sagan.data.report import portable
 from sagan.disk import append_line, cut_log
 from sagan.errors import CheckpointError, ResourceError, SaganError
+from sagan.health.judge import Judgement, Watcher
 from sagan.sampling import draw
 from sagan.training.game import Game
 from sagan.training.loop import Chore, Length, Moment, Setback
@@ -29,6 +30,7 @@ from sagan.training.step import to_signal
 from sagan.training.stopping import StopSignals
 from sagan.training.telemetry import PICTURES, observe_attention
 from sagan.workflows.grids import picture_grid
+from sagan.workflows.health import Observer, act, look, sound_checkpoint, watcher_of
 from sagan.workflows.reporting import write_report
 from sagan.workflows.run_folder import RunFolder, write_json, write_picture
 from sagan.workflows.tensorboard import TensorBoard
@@ -56,9 +58,17 @@ class Scene:
     latest: dict[str, float] = field(default_factory=dict)
     report_due: float = 0.0
     failed_saves: int = 0  # in a row, so far
+    observer: Observer | None = None  # with `watcher`: the health watch, unless the record has it off
+    watcher: Watcher | None = None
+    failing: Judgement | None = None  # the verdict that ends the run, where the record asks for that
 
     def __post_init__(self) -> None:
         self.troubles = Troubles(self.watch)
+
+    def start_health_watch(self) -> None:
+        """Measure the real pictures, and read what the log tells of the run so far."""
+        if self.config.training.health != "off":
+            self.observer, self.watcher = Observer(self.images), watcher_of(self.config, self.folder)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -83,14 +93,18 @@ def chores_of(scene: Scene, step: int) -> Iterator[list[Chore]]:
         with scene.troubles.tolerate(EVENTS, scene.folder.events):
             board = TensorBoard(scene.folder.events, step)
     try:
+        health_every = 0 if scene.watcher is None else scene.config.training.health_every
         yield [
             Chore(1, lambda moment: announce(scene, moment)),
             Chore(output.log_every, lambda moment: log(scene, moment, board)),
+            # Never at the end alone: a run that was stopped and goes on would have looked once more than one that was not.
+            Chore(health_every, lambda moment: look(scene, moment), at_end=False),
             Chore(output.save_every, lambda moment: save(scene, moment), settles=True),
             Chore(
                 output.sample_every, patient(lambda moment: show(scene, moment.game)), at_end=output.sample_every > 0
             ),
             Chore(output.save_every, patient(lambda moment: report(scene, moment))),
+            Chore(health_every, lambda moment: act(scene, moment), at_end=False),  # last: what it ends is saved by now
         ]
     finally:
         if board is not None:
@@ -173,6 +187,8 @@ def went_back(scene: Scene, setback: Setback) -> None:
     except SaganError as error:  # the run is what matters
         scene.watch(Note(f"Warning: {error}"))
     scene.last_log = None
+    if scene.watcher is not None:
+        scene.watcher = watcher_of(scene.config, scene.folder)  # without the looks that were cut
 
 
 def show(scene: Scene, game: Game) -> None:
@@ -203,7 +219,8 @@ def save(scene: Scene, moment: Moment) -> None:
         return
     with scene.troubles.tolerate("which checkpoint is best", scene.folder.best):
         best = score_emblems(scene, moment)  # when it fails, nothing is deleted: the best one may be any
-        for warning in retain(scene.folder.path, scene.config.output.keep, moment.game.step, best):
+        kept = scene.config.output.keep
+        for warning in retain(scene.folder.path, kept, moment.game.step, best, sound_step=sound_checkpoint(scene)):
             scene.watch(Note(f"Warning: {warning}"))
 
 
@@ -238,7 +255,8 @@ def publish_checkpoint(scene: Scene, game: Game, seconds: float) -> None:
         rollbacks=game.rollbacks,
     )
     files = {GENERATOR: pack_generator(game.averaged.model.state_dict(), record), **state_files(game, state)}
-    saved = publish_or_make_room(scene.folder.path, game.step, files, scene.config.output.keep)
+    sound = sound_checkpoint(scene)
+    saved = publish_or_make_room(scene.folder.path, game.step, files, scene.config.output.keep, sound_step=sound)
     scene.failed_saves = 0
     scene.watch(Saved(saved, "checkpoint"))
 

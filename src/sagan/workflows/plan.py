@@ -40,6 +40,7 @@ def plan(config: RunConfig) -> Plan:
         f"{steps:,.0f} steps, {steps * shown / len(images):,.1f} epochs; ended by --{limit}" if limit else "no limit"
     )
     saves = output.keep + (2 if config.data.data == EMBLEMS else 1)  # the best, and the new one beside the old
+    saves += config.training.health != "off"  # the last sound one, while the run fails
     rows = [
         ("run folder", str(run_folder(config))),
         ("pictures", f"{len(images):,}, {len(images.classes)} classes" if images.classes else f"{len(images):,}"),

@@ -24,6 +24,7 @@ from sagan.visualise.curves import render_curves
 from sagan.visualise.report import ReportFacts, render_report
 from sagan.workflows.attend import attend
 from sagan.workflows.estimate import duration
+from sagan.workflows.health import health_events
 from sagan.workflows.run_folder import RunFolder, png, read_json, write_picture
 
 SHOWN_OPTIONS = (
@@ -94,7 +95,7 @@ def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, floa
         reals=("real pictures", folder.reals.read_bytes()) if folder.reals.exists() else None,
         attention=folder.attention.read_bytes() if folder.attention.exists() else None,
         attention_caption=caption,
-        events=[str(note) for note in data["notes"]],
+        events=[*health_events(config, folder), *(str(note) for note in data["notes"])],
         next_commands=[
             f"sagan sample {name} -n 64 -o samples.png",
             f"sagan attend {name} --seed 7 -o attention.png",

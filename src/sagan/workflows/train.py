@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +16,18 @@ from sagan.config import Change, RunConfig
 from sagan.data.batches import Batches
 from sagan.data.images import ImageSet, open_images
 from sagan.disk import FolderLock, append_line, cut_log, ensure_folder
-from sagan.errors import Interrupted
+from sagan.errors import ConfigError, Interrupted
 from sagan.presets import run_folder, run_of
 from sagan.ranks import Ranks, join
 from sagan.runtime import Runtime, choose_runtime, environment, memory_errors, read_launch
 from sagan.training.game import Game, new_game
-from sagan.training.loop import Length, length_of, run_loop
+from sagan.training.loop import Chore, Length, length_of, run_loop
 from sagan.training.reporting import Note, Watch, nobody
 from sagan.training.stopping import StopSignals
 from sagan.workflows.chores import Scene, chores_of, idle_chores, publish_checkpoint, show, went_back
 from sagan.workflows.estimate import duration, estimate
 from sagan.workflows.grids import real_grid
+from sagan.workflows.health import Failing, return_to_sound, stopped
 from sagan.workflows.resuming import check_pictures, check_record, find_checkpoint, go_on
 from sagan.workflows.run_folder import RunFolder, data_facts, write_json, write_picture, write_skipped
 from sagan.workflows.tensorboard import require_tensorboard
@@ -60,7 +62,8 @@ def train(
     resume: auto, off, or a run or checkpoint to go on from.  override: allow changed schedule options on resume.
     accept_data_change: allow other pictures on resume, with as many classes.
     watch: is told everything that a person would want to see.
-    Raises SaganError's children; Interrupted after a signal during training, with a checkpoint saved.
+    Raises SaganError's children; Interrupted after a signal during training, and HealthError when the record asks a failing
+    run to stop, both with a checkpoint saved.
     """
     if config.output.tensorboard:
         require_tensorboard()
@@ -81,6 +84,11 @@ def _train(
     ranks: Ranks,
 ) -> TrainResult:
     """`train` for one of the processes that train together. The first one alone writes, and decides what the folder means."""
+    if ranks.size > 1 and config.training.health == "rollback":
+        raise ConfigError(
+            f"health is rollback, and {ranks.size} processes train together",
+            remedy="Only a run of one process goes back by itself; use --health stop or warn.",
+        )
     folder = RunFolder(run_folder(config))
     changes: list[Change] = []
     with FolderLock(folder.path) if ranks.first else nullcontext(), memory_errors():
@@ -121,16 +129,11 @@ def _train(
             if ranks.first:
                 _write_facts(scene, game, changes, pictures)
                 _announce(scene, game, seconds, runtime)
+                scene.start_health_watch()
             with chores_of(scene, game.step) if ranks.first else idle_chores(scene) as chores, stop:
-                seconds = run_loop(
-                    game,
-                    batches,
-                    length=scene.length,
-                    seconds_before=seconds,
-                    chores=chores,
-                    stop=stop,
-                    went_back=lambda setback: went_back(scene, setback) if ranks.first else None,
-                )
+                seconds = _train_on(scene, game, chores, seconds)
+        if scene.failing is not None:
+            raise stopped(scene, game, scene.failing)
         ended_by = limits_reached(scene.length, game, seconds)
         (signal_number,) = ranks.greatest(stop.received or 0)
         if signal_number and not ended_by:
@@ -143,6 +146,27 @@ def _train(
     last = grids[-1] if grids else None
     words = f"reached its {ended_by}"
     return TrainResult(folder.path, game.step, game.images, seconds, last, folder.report, words, ranks.first)
+
+
+def _train_on(scene: Scene, game: Game, chores: Sequence[Chore], seconds: float) -> float:
+    """The loop, and the loop again after each return to a sound checkpoint, of which there are few; the training time.
+
+    Raises HealthError, NumericError when going back does not help.
+    """
+    while True:
+        try:
+            return run_loop(
+                game,
+                scene.batches,
+                length=scene.length,
+                seconds_before=seconds,
+                chores=chores,
+                stop=lambda: scene.stop() or scene.failing is not None,
+                went_back=lambda setback: went_back(scene, setback) if game.ranks.first else None,
+            )
+        except Failing as failing:
+            seconds = failing.seconds
+            return_to_sound(scene, game, failing, lambda game, seconds: publish_checkpoint(scene, game, seconds))
 
 
 def limits_reached(length: Length, game: Game, seconds: float) -> str:

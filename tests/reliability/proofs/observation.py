@@ -13,15 +13,29 @@ from proofs.processes import call
 from proofs.reference import digest, record, unequal, write_pictures
 
 CLAIM = (
-    "Sampling, scoring, logging, saving, attention telemetry and reports, at every step, every third or never, leave the "
-    "run as it is, bit for bit."
+    "Sampling, scoring, logging, saving, attention telemetry, the health watch and reports, at every step, every third or "
+    "never, leave the run as it is, bit for bit."
 )
 QUICK, FULL = 4, 12
 LENGTH = 6
 NEVER = 10_000_000
 EXTREMES = [
-    {"log_every": 1, "save_every": 1, "sample_every": 1, "report": "at each save", "tensorboard": True},
-    {"log_every": 3, "save_every": 3, "sample_every": 3, "report": "at each save", "tensorboard": False},
+    {
+        "log_every": 1,
+        "save_every": 1,
+        "sample_every": 1,
+        "report": "at each save",
+        "tensorboard": True,
+        "health_every": 1,
+    },
+    {
+        "log_every": 3,
+        "save_every": 3,
+        "sample_every": 3,
+        "report": "at each save",
+        "tensorboard": False,
+        "health_every": 3,
+    },
 ]
 FACTORS: dict[str, list[Any]] = {
     "log_every": [1, 3, NEVER],
@@ -29,6 +43,7 @@ FACTORS: dict[str, list[Any]] = {
     "sample_every": [1, 3, 0],
     "report": ["at each save", "seldom"],
     "tensorboard": [True, False],
+    "health_every": [1, 3, NEVER],
 }
 EMBLEMS = 0.3  # share of the rows, after the first, that train on the built-in set, whose samples are scored
 
@@ -53,7 +68,7 @@ def prove(count: int, seed: int, workspace: Path, *, sabotage: str | None = None
 
 def silent(data: str, out: Path) -> dict[str, str]:
     """Where a run ends that nobody looks at."""
-    row = {"log_every": NEVER, "save_every": 0, "sample_every": 0, "tensorboard": False}
+    row = {"log_every": NEVER, "save_every": 0, "sample_every": 0, "tensorboard": False, "health": "off"}
     call(jobs.train, data, out, {**row, "steps": LENGTH}, log=out.with_suffix(".log"))
     return digest(out, LENGTH)
 
