@@ -16,6 +16,7 @@ from sagan.checkpoint.retention import read_best
 from sagan.config import RunConfig, flatten, to_toml
 from sagan.disk import write_atomic
 from sagan.errors import CheckpointError, CheckpointMissing
+from sagan.models.config import CONTROL_VARIANTS
 from sagan.runtime import Runtime
 from sagan.training.config import seconds
 from sagan.training.reporting import read_log
@@ -63,7 +64,7 @@ def write_report(folder: RunFolder) -> Path:
     if rows:
         write_picture(folder.curves, render_curves(rows))
     caption = ""
-    if config.model.g_attn:
+    if config.model.g_attn and config.model.attention not in CONTROL_VARIANTS:
         # Not `choose_runtime`: it would set the number of threads anew in the middle of training, and with it the bits.
         runtime = Runtime(torch.device("cpu"), torch.get_num_threads())
         generator = step_folder(folder.path, present[-1]) / GENERATOR
