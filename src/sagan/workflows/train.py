@@ -50,12 +50,14 @@ def train(
     resume: str = "auto",
     override: bool = False,
     accept_data_change: bool = False,
+    chores_count: bool = True,
     watch: Watch = nobody,
 ) -> TrainResult:
     """Train by a record, or go on with its run, until its length is reached.
 
     resume: auto, off, or a run or checkpoint to go on from.  override: allow changed schedule options on resume.
     accept_data_change: allow other pictures on resume, with as many classes.
+    chores_count: whether grids, checkpoints and scores use up the run's time too, as a person who waits would have it.
     watch: is told everything that a person would want to see.
     Raises SaganError's children; Interrupted after a signal during training, with a checkpoint saved.
     """
@@ -94,6 +96,7 @@ def train(
                     chores=chores,
                     stop=stop,
                     went_back=lambda setback: went_back(scene, setback),
+                    chores_count=chores_count,
                 )
         ended_by = limits_reached(scene.length, game, seconds)
         if stop() and not ended_by:
