@@ -10,7 +10,16 @@ from pydantic.fields import FieldInfo
 
 from sagan.cli.options import Fields, default_hint, read_words
 from sagan.cli.printing import duration, note, say, say_rows, say_text
-from sagan.cli.verbs import AttendWords, BenchWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
+from sagan.cli.verbs import (
+    AttendWords,
+    BenchWords,
+    CheckWords,
+    CompareWords,
+    SampleWords,
+    TrainWords,
+    VerifyWords,
+    checked,
+)
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
@@ -151,6 +160,32 @@ def verify(argv: list[str]) -> int:
         for checkpoint, ok, text in rows
     )
     return 0 if all(ok for _, ok, _ in rows) else CheckpointCorrupt.exit_code
+
+
+def compare(argv: list[str]) -> int:
+    """`sagan compare RUN RUN ...`."""
+    fields = CompareWords.model_fields
+    words = read_words(
+        argv,
+        prog="sagan compare",
+        about="Put runs side by side: what differs in their records, their scores by protocol, curves, grids.",
+        positionals={"runs": fields["runs"]},
+        groups={"": {"out": fields["out"]}},
+        hint=default_hint,
+    )
+    _need(words, "runs", "sagan compare")
+    own = checked(CompareWords, words)
+    from sagan.workflows.compare import compare
+    from sagan.workflows.run_folder import need_suffix
+
+    out = _path(own.out) or Path("compare.html")
+    need_suffix(out, ".html", "the page")
+    result = compare([Path(run) for run in own.runs], out)
+    say_rows(result.rows)
+    for line in result.warnings:
+        note(line)
+    _say_paths([result.page])
+    return 0
 
 
 def bench(argv: list[str]) -> int:

@@ -80,6 +80,13 @@ class BenchWords(Record):
     rounds: int = Field(5, description="Steps that are timed, after one that is not.", ge=1, le=1000)
 
 
+class CompareWords(Record):
+    """`sagan compare`."""
+
+    runs: tuple[str, ...] = Field(description="Folders of runs, at least two.")
+    out: str | None = Field(None, description="The page to write; compare.html otherwise (-o).")
+
+
 def checked(record: type[R], words: Mapping[str, Any]) -> R:
     """The record of a verb's words; raises ConfigError in one line."""
     try:
