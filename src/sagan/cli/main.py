@@ -19,6 +19,7 @@ VERBS = {
     "sample": "draw pictures from a trained generator",
     "attend": "show where the network looks while it draws a picture",
     "data check": "look at a set of pictures before training on it",
+    "ablate": "train the paper's ablations and tabulate them",
     "compare": "put runs side by side on one page",
     "verify": "check every checkpoint of a run against its hashes",
     "bench": "time training steps and drawing on this machine",
