@@ -1,4 +1,4 @@
-"""Write docs/results.md and the tables of the lineage, reliability and speed pages from benchmarks/results/*.json, so that no
+"""Write docs/results.md and the tables of other pages from benchmarks/results/*.json, so that no
 figure there is without its origin.
 
 python scripts/results.py            write it
@@ -36,6 +36,7 @@ PAGE = ROOT / "docs" / "results.md"
 LINEAGE_PAGE = ROOT / "docs" / "lineage.md"
 RELIABILITY_PAGE = ROOT / "docs" / "reliability.md"
 PERFORMANCE_PAGE = ROOT / "docs" / "performance.md"
+ABLATION_PAGE = ROOT / "docs" / "is-attention-helping.md"
 
 
 class Strict(BaseModel):
@@ -200,6 +201,27 @@ def pieces(folder: Path = RESULTS) -> str:
     return table(columns, rows) if rows else "Nothing has been recorded yet."
 
 
+ABLATION = "ablation-"
+
+
+def ablations(folder: Path = RESULTS, images: Path = ROOT / "docs" / "images") -> str:
+    """The rows of every recorded ablation, a table for each question, and its chart."""
+    parts: list[str] = []
+    for path in sorted(folder.glob(f"{ABLATION}*.json")):
+        result = read(path)
+        parts.append(f"### On {result.name.removeprefix(ABLATION)}")
+        parts.append(f"`{result.command}`, {result.date}, {result.hardware}. {result.note}".strip())
+        questions: dict[str, list[list[object]]] = {}
+        for figure in result.figures:
+            question, _, row = figure.name.partition(": ")
+            questions.setdefault(question, []).append([row, number(figure.value), figure.note])
+        for question, rows in questions.items():
+            parts.append(table([question, "mean", "over the seeds"], rows))
+        if (images / f"{path.stem}.png").exists():
+            parts.append(f"![Every cell of the ablation as a dot](images/{path.stem}.png)")
+    return "\n\n".join(parts) or "Not run yet."
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when the page is stale")
@@ -214,6 +236,7 @@ def main() -> int:
         LINEAGE_PAGE: {"lineage": side_by_side, "first steps": first_steps()},
         RELIABILITY_PAGE: {"proofs": proofs()},
         PERFORMANCE_PAGE: {"training": training_speed(), "pieces": pieces()},
+        ABLATION_PAGE: {"ablations": ablations()},
     }
     return write_or_check(pages, check=check, command="python scripts/results.py")
 

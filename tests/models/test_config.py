@@ -9,7 +9,7 @@ from sagan.config import build
 from sagan.errors import ConfigError
 from sagan.layers.attention import SelfAttention2d
 from sagan.models.build import build_discriminator, build_generator
-from sagan.models.config import ATTENTION_CHANNELS, ATTENTION_VARIANTS, ModelConfig
+from sagan.models.config import ATTENTION_CHANNELS, ATTENTION_VARIANTS, CONTROL_VARIANTS, ModelConfig
 
 
 def one_line(**options) -> str:
@@ -60,12 +60,14 @@ def test_unknown_resolutions(resolution, nearest):
 
 
 def test_unknown_forms_of_attention(monkeypatch):
-    assert "attention is 'papper'. Choose one of official, paper, heykeetae, or import what adds it." in one_line(
-        attention="papper"
+    assert (
+        "attention is 'papper'. Choose one of official, paper, heykeetae, residual, or import what adds it."
+        in one_line(attention="papper")
     )
     from sagan.layers.attention import ATTENTION, official
+    from sagan.layers.control import CONTROLS
 
-    assert tuple(ATTENTION) == ATTENTION_VARIANTS
+    assert (tuple(ATTENTION), tuple(CONTROLS)) == (ATTENTION_VARIANTS, CONTROL_VARIANTS)
     monkeypatch.setitem(ATTENTION, "mine", official)
     assert build({"attention": "mine"}).model.attention == "mine"
 

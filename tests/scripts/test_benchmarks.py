@@ -130,3 +130,31 @@ def test_report_uses_other_settings_and_seeds_than_tune():
         tune, report = ({str((s.changes, s.later, s.pictures)) for s in kinds[part]} for part in ("tune", "report"))
         assert len(tune) == len(report) == 10 and not tune & report
         assert {s.first_seed for s in kinds["tune"]} == {0} and {s.first_seed for s in kinds["report"]} == {1000}
+
+
+def test_an_ablation_becomes_one_figure_a_row():
+    def cell(value=None, failed="", step=100):
+        return {"values": {} if value is None else {"score": value}, "failed": failed, "step": step}
+
+    def row(label, cells, better, differences):
+        numbers = [one["values"]["score"] for one in cells if not one["failed"]]
+        values = {"score": {"mean": sum(numbers) / len(numbers), "deviation": 0.0}} if numbers else {}
+        table = {str(seed): one for seed, one in enumerate(cells)}
+        return {"label": label, "cells": table, "values": values, "better_in": better, "differences": differences}
+
+    rows = [
+        row("none", [cell(0.25), cell(0.5)], None, [0.0, 0.0]),
+        row("attention at 8", [cell(0.5), cell(failed="loss is not finite", step=3)], 1, [0.25]),
+        row("residual block at 8", [cell(failed="loss is not finite")] * 2, None, []),
+    ]
+    facts = {"measure": {"headline": "score"}, "groups": [{"title": "Attention", "rows": rows}]}
+    assert load("ablation").figures_of(facts) == [
+        ("Attention: none", 0.375, "", "0.25 to 0.5 over 2 seeds; 100 steps"),
+        (
+            "Attention: attention at 8",
+            0.5,
+            "",
+            "0.5 to 0.5 over 1 seed; 100 steps; better than the first row in 1 of 1; 1 failed: loss is not finite",
+        ),
+        ("Attention: residual block at 8, failed", 2.0, "seeds", "loss is not finite"),
+    ]

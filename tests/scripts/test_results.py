@@ -134,3 +134,21 @@ def test_each_piece_becomes_one_row(results, tmp_path):
     walk["figures"] = [{"name": "all pieces", "value": 1, "unit": "s"}, glue]
     (tmp_path / "pieces-x.json").write_text(json.dumps(walk))
     assert results.pieces(tmp_path).splitlines()[2:] == ["| glue | `x` | 1.25 times | n | 2 cores |"]
+
+
+def test_an_ablation_is_a_table_for_each_question(results, tmp_path):
+    assert results.ablations(tmp_path, tmp_path) == "Not run yet."
+    names = {"Attention: none": 0.25, "Attention: attention at 8": 0.5, "Two time scales: both 0.0001": 0.125}
+    figures = [{"name": name, "value": value, "unit": "", "note": "n | m"} for name, value in names.items()]
+    (tmp_path / "ablation-emblems.json").write_text(json.dumps(GOOD | {"name": "ablation-emblems", "figures": figures}))
+    (tmp_path / "ablation-emblems.png").touch()
+    lines = results.ablations(tmp_path, tmp_path).splitlines()
+    assert lines[0] == "### On emblems" and "`python walk.py`, 2027-01-31, 2 cores." in lines
+    assert [line for line in lines if line.startswith("| ") and "---" not in line] == [
+        "| Attention | mean | over the seeds |",
+        "| none | 0.25 | n \\| m |",
+        "| attention at 8 | 0.5 | n \\| m |",
+        "| Two time scales | mean | over the seeds |",
+        "| both 0.0001 | 0.125 | n \\| m |",
+    ]
+    assert lines[-1].endswith("(images/ablation-emblems.png)")

@@ -47,8 +47,8 @@ def play(monkeypatch):
             self.rest = iter(range(1000 + position // 10, 2000))
 
     def run(length, *, stop=lambda game: False, losses=lambda step: 0.5, step=0, before=0.0, **options):
-        game = SimpleNamespace(step=step, images=10 * step, sought=[], rollbacks=(), ranks=ALONE)
         clock = SimpleNamespace(now=1000.0)
+        game = SimpleNamespace(step=step, images=10 * step, sought=[], rollbacks=(), clock=clock, ranks=ALONE)
 
         def one_step(game, batches):
             next(batches)
@@ -183,3 +183,14 @@ def test_the_time_is_that_of_the_last_step(play):
     length, stops = Length(None, None, 9.0), iter([False, True])
     game, took = play(length, stop=lambda game: next(stops), chores=[Chore(0, lambda moment: None)])
     assert (game.step, took) == (1, 2.0) and length.share(game, took) < 1.0
+
+
+@pytest.mark.parametrize(("count", "steps", "took"), [(True, 4, 12.5), (False, 5, 10.0)])
+def test_the_time_of_chores_is_part_of_a_run_unless_told_otherwise(play, count, steps, took):
+    """A step takes 2 seconds and the chore behind it 1.5: 2, 5.5, 9, 12.5 against 2, 4, 6, 8, 10."""
+
+    def work(moment):
+        moment.game.clock.now += 1.5
+
+    game, seconds = play(Length(None, None, 10.0), chores=[Chore(1, work)], chores_count=count)
+    assert (game.step, seconds) == (steps, took)

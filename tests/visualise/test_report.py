@@ -36,6 +36,10 @@ def full(text: str = "plain") -> ReportFacts:
         reals=(text, png(33, 23)),
         attention=png(34, 24),
         attention_caption=text,
+        scores=[(text, text, text, text)],
+        health=[text],
+        leak=[(text, text)],
+        card=text,
         events=[text],
         next_commands=[text],
     )
@@ -114,7 +118,7 @@ def test_pictures_come_through_whole_with_their_size_and_a_text() -> None:
 def test_headings_are_one_h1_then_h2_and_every_section_is_named_by_its_own() -> None:
     page = Page(render_report(full()))
     levels = [tag for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
-    assert levels[0] == "h1" and set(levels[1:]) == {"h2"} and len(levels) == 11
+    assert levels[0] == "h1" and set(levels[1:]) == {"h2"} and len(levels) == 15
     headings = {heading["id"] for heading in page.all("h2")}
     assert all(section["aria-labelledby"] in headings for section in page.all("section"))
     identities = [attributes["id"] for _, attributes in page.tags if "id" in attributes]

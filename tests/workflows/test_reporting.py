@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from sagan.checkpoint.retention import write_best
+from sagan.errors import ConfigError
 from sagan.presets import preset
+from sagan.workflows.attend import attend
 from sagan.workflows.reporting import latest_values, longer, report_facts, spread, verdict, write_report
 from sagan.workflows.run_folder import RunFolder
+from sagan.workflows.train import train
 
 
 def pictures_of(page):
@@ -65,6 +68,26 @@ def test_what_a_run_should_do_next(own_run):
         folder, folder.read_record(), [{"step": 5.0, "images": 80.0, "seconds": 2.0}], ""
     ).next_commands
     assert commands[2] == f"sagan train --resume {own_run} --steps 10"
+
+
+def test_scores_health_leak_and_card_stand_on_the_page(own_run):
+    write_best(own_run, 4, 0.75, "512 pictures")
+    with (own_run / "log.jsonl").open("a") as log:
+        log.write('{"step": 4, "score/structure": 0.75}\n{"step": 5, "health/verdict": "D is <sure>"}\n')
+    (own_run / "leak.json").write_text('{"verdict": "no copies found"}')
+    page = write_report(RunFolder(own_run)).read_text(encoding="utf-8")
+    for words in ("512 pictures", "step 5: verdict: D is &lt;sure&gt;", "no copies found", "library_name: sagan"):
+        assert words in page, words
+    card = (own_run / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "| structure | 0.75 | 4 | 512 pictures |" in card and "barns, boats" in card and "g\\_lr" in card
+
+
+def test_a_run_with_the_control_in_attentions_place_has_a_report_too(tiny, photos, tmp_path):
+    run = train(tiny(photos, tmp_path / "run", steps=2, attention="residual", save_every=0)).run
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "residual" in page and not (run / "attention.png").exists()
+    with pytest.raises(ConfigError, match="no attention layer"):
+        attend(run, out=tmp_path / "map.png")
 
 
 BASE = {"step": 1200.0, "images": 76800.0, "seconds": 600.0}

@@ -27,7 +27,7 @@ def test_a_run_leaves_what_the_documents_promise(trained):
     names = {path.name for path in trained.iterdir()}
     assert names >= {
         "run.toml", "environment.json", "data.json", "log.jsonl", "samples", "checkpoints",
-        "curves.png", "attention.png", "attention.npz", "report.html",
+        "curves.png", "attention.png", "attention.npz", "report.html", "MODEL_CARD.md",
     }  # fmt: skip
     assert not [name for name in names if name.startswith((".tmp-", ".trash-"))]
     grids = [path.name for path in sorted((trained / "samples").iterdir())]

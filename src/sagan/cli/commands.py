@@ -11,9 +11,11 @@ from pydantic.fields import FieldInfo
 from sagan.cli.options import Fields, default_hint, read_words
 from sagan.cli.printing import duration, note, say, say_rows, say_text
 from sagan.cli.verbs import (
+    AblateWords,
     AttendWords,
     BenchWords,
     CheckWords,
+    CompareWords,
     DoctorWords,
     EvaluateWords,
     InterpolateWords,
@@ -24,7 +26,7 @@ from sagan.cli.verbs import (
     VerifyWords,
     checked,
 )
-from sagan.config import SLOTS, TABLES, to_toml
+from sagan.config import SLOTS, TABLES, read_toml, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
 from sagan.errors import CheckpointCorrupt, ConfigError
@@ -274,6 +276,72 @@ def doctor(argv: list[str]) -> int:
     for line in found.notes:
         note(line)
     return found.exit_code
+
+
+def ablate(argv: list[str]) -> int:
+    """`sagan ablate [DATA] [options of training]`."""
+    groups: dict[str, Fields] = {"": AblateWords.model_fields}
+    groups |= {table: {n: f for n, f in r.model_fields.items() if n != "out"} for table, r in TABLES.items()}
+    words = read_words(
+        argv,
+        prog="sagan ablate",
+        about="Train every row of the paper's ablations with several seeds and the same budget each (--time, --steps or"
+        " --kimg; 5m otherwise), and tabulate them. The same command goes on where it stopped.",
+        positionals={"data": SLOTS["data"].field},
+        needed=False,
+        groups=groups,
+        hint=lambda name, field: default_hint(name, field) if name in AblateWords.model_fields else "",
+    )
+    own = checked(AblateWords, {name: words.pop(name) for name in AblateWords.model_fields if name in words})
+    file = _path(own.config)
+    from sagan.workflows.ablation.plan import budget, plan, set_up
+    from sagan.workflows.ablation.rows import GROUPS
+
+    said = {*words, *(read_toml(file) if file else ())}
+    base = assemble({**words, **budget(said)}, preset=own.preset, file=file, resume="off")
+    ablation = set_up(base, Path(own.out), rows=own.rows or GROUPS, seeds=own.seeds, jobs=own.jobs)
+    if own.dry_run:
+        planned = plan(ablation)
+        say_text(to_toml(planned.base))
+        say("")
+        say_rows(planned.rows)
+        return 0
+    need_writable(ablation.folder)
+    from sagan.cli.progress import Watch
+    from sagan.workflows.ablate import ablate
+
+    with Watch() as watch:
+        result = ablate(ablation, watch=watch)
+    for line in result.lines:
+        say(line)
+    _say_paths(result.paths)
+    return 0
+
+
+def compare(argv: list[str]) -> int:
+    """`sagan compare RUN RUN ...`."""
+    fields = CompareWords.model_fields
+    words = read_words(
+        argv,
+        prog="sagan compare",
+        about="Put runs side by side: what differs in their records, their scores by protocol, curves, grids.",
+        positionals={"runs": fields["runs"]},
+        groups={"": {"out": fields["out"]}},
+        hint=default_hint,
+    )
+    _need(words, "runs", "sagan compare")
+    own = checked(CompareWords, words)
+    from sagan.workflows.compare import compare
+    from sagan.workflows.run_folder import need_suffix
+
+    out = _path(own.out) or Path("compare.html")
+    need_suffix(out, ".html", "the page")
+    result = compare([Path(run) for run in own.runs], out)
+    say_rows(result.rows)
+    for line in result.warnings:
+        note(line)
+    _say_paths([result.page])
+    return 0
 
 
 def bench(argv: list[str]) -> int:

@@ -23,6 +23,8 @@ VERBS = {
     "evaluate": "measure how near drawn pictures come to real ones",
     "leak": "find out whether drawn pictures are copies of training pictures",
     "data check": "look at a set of pictures before training on it",
+    "ablate": "train the paper's ablations and tabulate them",
+    "compare": "put runs side by side on one page",
     "verify": "check every checkpoint of a run against its hashes",
     "doctor": "say whether a run works, and what to change if not",
     "bench": "time training steps and drawing on this machine",

@@ -59,18 +59,23 @@ def read_words(
 ) -> dict[str, Any]:
     """The options that were typed, by name; those that were not are absent.
 
-    positionals: what stands without a name, in order.  groups: the options by the heading of their part of the help, ""
-    first.  hint: what the help says behind an option, such as its default.  needed: whether the help shows positionals as
-    words that must be there.  Values are text, True or False, or tuples.
+    positionals: what stands without a name, in order; a list takes all there are.  groups: the options by the heading of
+    their part of the help, "" first.  hint: what the help says behind an option, such as its default.  needed: whether the
+    help shows positionals as words that must be there.  Values are text, True or False, or tuples.
     Prints the help and raises SystemExit when asked to; raises ConfigError for words that mean nothing here.
     """
     import tyro  # a fifth of a second, which the bare `sagan --help` does not pay
 
     options = {name: field for group in groups.values() for name, field in group.items()}
-    words = _ordered(argv, list(positionals), options, prog)
+    free, words = _ordered(argv, options, prog)
+    several = any(kind_of(field) == "list" for field in positionals.values())
+    if not several:
+        _refuse_more(free, len(positionals), prog)
 
     def argument(name: str, field: FieldInfo, *, positional: bool = False) -> Any:
         metavar = (name.upper() if needed else f"[{name.upper()}]") if positional else _metavar(field)
+        if positional and several:
+            metavar = f"{name.upper()} ..."
         shown = tyro.conf.arg(
             help=field.description, metavar=metavar, prefix_name=False, help_behavior_hint=hint(name, field) or " "
         )
@@ -88,8 +93,11 @@ def read_words(
     for title, group in groups.items():
         if title:
             members[title] = table(title, {name: argument(name, field) for name, field in group.items()})
-    read = tyro.cli(table("command", members), prog=prog, description=about, args=words, config=())
+    shown_words = (free[:1] if several else free) + words  # tyro sees the first of several, for its help
+    read = tyro.cli(table("command", members), prog=prog, description=about, args=shown_words, config=())
     typed: dict[str, Any] = {name: value for part in read.values() for name, value in part.items()}
+    if several and free:
+        typed |= {name.upper(): tuple(free) for name in positionals}
     return _values(typed, positionals, options)
 
 
@@ -107,8 +115,11 @@ def _values(typed: Mapping[str, Any], positionals: Fields, options: Fields) -> d
     return values
 
 
-def _ordered(argv: Sequence[str], positionals: list[str], options: Fields, prog: str) -> list[str]:
-    """The words in one form for tyro: `--name=value` with our names, lists in one word; ConfigError for strangers."""
+def _ordered(argv: Sequence[str], options: Fields, prog: str) -> tuple[list[str], list[str]]:
+    """(words without a name, the others in one form for tyro: `--name=value` with our names, lists in one word).
+
+    Raises ConfigError for names that are not ours.
+    """
     words, free, rest = [], [], list(argv)
     lists: dict[str, list[str]] = {}
     while rest:
@@ -139,11 +150,14 @@ def _ordered(argv: Sequence[str], positionals: list[str], options: Fields, prog:
             lists.setdefault(name, []).append(value)
             continue
         words.append(f"--{name}={value}")
-    if len(free) > len(positionals):
-        extra = free[len(positionals)]
+    return free, words + [f"--{name}={','.join(parts)}" for name, parts in lists.items()]
+
+
+def _refuse_more(free: Sequence[str], most: int, prog: str) -> None:
+    if len(free) > most:
+        extra = free[most]
         remedy = f"Lists have commas: 16,32. See {prog} --help." if extra[:1].isdigit() else f"See {prog} --help."
         raise ConfigError(f"unexpected word {show(extra)}", remedy=remedy)
-    return free + words + [f"--{name}={','.join(parts)}" for name, parts in lists.items()]
 
 
 def _known(typed: str, options: Fields, prog: str) -> tuple[str, bool]:

@@ -150,6 +150,27 @@ class BenchWords(Record):
     rounds: int = Field(5, description="Steps that are timed, after one that is not.", ge=1, le=1000)
 
 
+class AblateWords(Record):
+    """`sagan ablate`."""
+
+    preset: str | None = Field(None, description="What the rows start from; `sagan presets` lists them.")
+    config: str | None = Field(None, description="A TOML file of options, such as the run.toml of a run.")
+    rows: tuple[str, ...] | None = Field(
+        None, description="Which questions: attention, spectral, rates, losses; all otherwise."
+    )
+    seeds: int = Field(3, description="How many seeds a row has, from --seed on.", ge=1, le=100)
+    jobs: int = Field(0, description="Cells at a time; 0 for one a core, or one on an accelerator.", ge=0, le=256)
+    out: str = Field("runs/ablation", description="The folder of the ablation; the same command goes on there (-o).")
+    dry_run: bool = Field(False, description="Print the rows, the cells and how long they would take, and stop.")
+
+
+class CompareWords(Record):
+    """`sagan compare`."""
+
+    runs: tuple[str, ...] = Field(description="Folders of runs, at least two.")
+    out: str | None = Field(None, description="The page to write; compare.html otherwise (-o).")
+
+
 def checked(record: type[R], words: Mapping[str, Any]) -> R:
     """The record of a verb's words; raises ConfigError in one line."""
     try:

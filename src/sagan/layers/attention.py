@@ -117,9 +117,10 @@ def attention_layers(network: nn.Module, prefix: str) -> dict[str, SelfAttention
     """The attention layers of a network by their public names, such as "G.attention@32", in the order of the data.
 
     network: has a module dictionary `attention` keyed by map size.  prefix: "G" or "D".
+    What stands there without being attention (`layers.control`) is left out.
     """
     layers = getattr(network, "attention", {})
-    return {f"{prefix}.attention@{size}": layer for size, layer in layers.items()}
+    return {f"{prefix}.attention@{size}": layer for size, layer in layers.items() if isinstance(layer, SelfAttention2d)}
 
 
 @torch.no_grad()
@@ -172,7 +173,7 @@ def heykeetae(channels: int, parts: Parts) -> SelfAttention2d:
     return SelfAttention2d(channels, qk_ratio=8, v_ratio=1, pool=1, project=False, bias=True, parts=parts.plain())
 
 
-AttentionVariant = Callable[[int, Parts], SelfAttention2d]
+AttentionVariant = Callable[[int, Parts], nn.Module]
 
 # The option `attention` names one of these. Somebody's own variant joins them: ATTENTION["mine"] = my_variant.
 ATTENTION: dict[str, AttentionVariant] = {"official": official, "paper": paper, "heykeetae": heykeetae}

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 
 from sagan.errors import ConfigError
-from sagan.layers.attention import ATTENTION
+from sagan.layers.control import block_named
 from sagan.layers.init import INITIALISERS
 from sagan.layers.parts import DISCRIMINATOR_NORMS, Parts
 from sagan.models.architecture import Residual
@@ -32,7 +32,7 @@ def build_generator(model: ModelConfig, classes: int = 0, *, seed: int = 0) -> G
     """
     shape, size = model.shape, model.size
     parts = _parts(model, spectral=model.g_sn, seed=2 * seed)
-    places, variant = model.g_attn or (), ATTENTION[model.attention]
+    places, variant = model.g_attn or (), block_named(model.attention)
     if isinstance(shape, Residual):
         return ResidualGenerator(
             [model.g_ch * factor for factor in shape.generator],
@@ -68,7 +68,7 @@ def build_discriminator(model: ModelConfig, classes: int = 0, *, seed: int = 0) 
     """
     shape, size = model.shape, model.size
     parts = _parts(model, spectral=model.d_sn, seed=2 * seed + 1)
-    places, variant, norm = model.d_attn or (), ATTENTION[model.attention], DISCRIMINATOR_NORMS[model.d_norm]
+    places, variant, norm = model.d_attn or (), block_named(model.attention), DISCRIMINATOR_NORMS[model.d_norm]
     sides, factors = zip(*shape.discriminator_maps(size), strict=True)
     widths = [model.d_ch * factor for factor in factors]
     if isinstance(shape, Residual):

@@ -13,6 +13,7 @@ from sagan.records import Record, option
 
 ATTENTION_CHANNELS = 8  # the fewest that attention takes: its queries and keys have an eighth of the map's
 ATTENTION_VARIANTS = ("official", "paper", "heykeetae")  # known without loading torch; `layers.attention` has the rest
+CONTROL_VARIANTS = ("residual",)  # what may stand in attention's place: `layers.control`
 
 Place = Annotated[int, Field(ge=0, le=65_536)]  # the side of a map; bounded so that a message can always show it
 
@@ -33,7 +34,9 @@ class ModelConfig(Record):
         0, "Base width of the discriminator; 0 means the published width for the resolution.", ge=0, le=1024
     )
     attention: str = option(
-        "official", "Form of the attention block: official (the authors' code), paper (its text) or heykeetae."
+        "official",
+        "Form of the attention block: official (the authors' code), paper (its text), heykeetae, or residual: no attention"
+        " but as many parameters in its place.",
     )
     g_attn: tuple[Place, ...] | None = option(
         None, "Map sizes with self-attention in the generator, such as 16 or 16,32; 0 for none."
@@ -86,12 +89,13 @@ class ModelConfig(Record):
     @field_validator("attention")
     @classmethod
     def _known_attention(cls, value: str) -> str:
-        if value not in ATTENTION_VARIANTS:
+        if value not in ATTENTION_VARIANTS + CONTROL_VARIANTS:
             from sagan.layers.attention import ATTENTION  # loads torch, which the command line's help does not need
 
             if value not in ATTENTION:
                 raise ConfigError(
-                    f"attention is {value!r}", remedy=f"Choose one of {', '.join(ATTENTION)}, or import what adds it."
+                    f"attention is {value!r}",
+                    remedy=f"Choose one of {', '.join((*ATTENTION, *CONTROL_VARIANTS))}, or import what adds it.",
                 )
         return value
 

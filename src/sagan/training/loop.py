@@ -96,6 +96,7 @@ def run_loop(
     chores: Sequence[Chore],
     stop: Callable[[], bool],
     went_back: Callable[[Setback], None] = lambda setback: None,
+    chores_count: bool = True,
 ) -> float:
     """Train until the length is reached or `stop()` says so. Returns the training time of the run at its last step, in
     seconds: with it `length` tells why the run ended, as it told the chores.
@@ -103,7 +104,9 @@ def run_loop(
     Where several processes train together all of them leave at the same step, and have the same chores.
 
     seconds_before: training time before this call.  went_back: told each time that the game went back to its last good
-    state because a number was not finite.  Raises NumericError when that happens too often.
+    state because a number was not finite.  chores_count: whether the time of the chores is part of the run's; without it two
+    runs of one length have trained equally long, whatever was measured beside them.
+    Raises NumericError when numbers leave the finite too often.
     """
     keeper, last_good = _Keeper(batches), LastGood(game)
     start, elapsed = time.monotonic() - seconds_before, seconds_before
@@ -128,8 +131,11 @@ def run_loop(
         due = [chore for chore in chores if chore.is_due(moment)]
         if game.ranks.size > 1 and any(chore.settles for chore in due):
             game.ranks.require_agreement(game_tensors(game))
+        paused = time.monotonic()
         for chore in due:
             chore.work(moment)
+        if not chores_count:
+            start += time.monotonic() - paused
         if game.step % SNAPSHOT_EVERY == 0 or any(chore.settles for chore in due):
             last_good.keep(game)
     return elapsed

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sagan.disk import append_line
 
@@ -64,17 +65,29 @@ def read_log(path: Path, most: int | None = None) -> list[dict[str, float]]:
 
     most: of a longer log only about so many lines are parsed, evenly spread, the last ones always among them.
     """
-    rows: list[dict[str, float]] = []
-    if not path.is_file():  # what is no file may have no end
-        return rows
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _lines(path)
     if most is not None and len(lines) > most:
         lines = lines[: -LAST_LINES : -(-len(lines) // most)] + lines[-LAST_LINES:]
+    return [{name: value for name, value in row.items() if isinstance(value, (int, float))} for row in _parsed(lines)]
+
+
+def read_log_about(path: Path, *words: str) -> list[dict[str, Any]]:
+    """The whole lines of log.jsonl, texts and all, in which one of `words` stands. The rest is not parsed: a log is long."""
+    return list(_parsed([line for line in _lines(path) if any(word in line for word in words)]))
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():  # what is no file may have no end
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The lines that are objects with a step."""
     for line in lines:
         try:
             row = json.loads(line)
         except ValueError:
             continue
         if isinstance(row, dict) and isinstance(row.get("step"), int):
-            rows.append({name: value for name, value in row.items() if isinstance(value, (int, float))})
-    return rows
+            yield row

@@ -87,15 +87,21 @@ def panels_of(rows: Sequence[Row]) -> list[Panel]:
     return [Panel(title, tuple(groups[title])) for title in titles]
 
 
-def render_curves(rows: Sequence[Row], panels: Sequence[Panel] | None = None, *, width: int = 1600) -> Image.Image:
+def render_curves(
+    rows: Sequence[Row],
+    panels: Sequence[Panel] | None = None,
+    *,
+    width: int = 1600,
+    colours: Mapping[str, Colour] = KNOWN_COLOURS,
+) -> Image.Image:
     """The log as charts over the step, as many side by side as `width` holds (at 800 pixels each).
 
     rows: lines of log.jsonl; each has "step", any other key may be missing in any of them; what is not a finite number
-    is left out.  panels: which charts; None means `panels_of(rows)`.
+    is left out.  panels: which charts; None means `panels_of(rows)`.  colours: of lines, by key; the others take turns.
     A faint line shows every value, a strong one a moving average, with its name and last value beside it. Rare spikes
     may leave the chart; it then says how many values did.
     """
-    found = [(panel, _lines(rows, panel)) for panel in (panels_of(rows) if panels is None else panels)]
+    found = [(panel, _lines(rows, panel, colours)) for panel in (panels_of(rows) if panels is None else panels)]
     chosen = [panel for panel, lines in found if lines]
     drawn = [lines for _, lines in found if lines]
     if not chosen:
@@ -138,7 +144,7 @@ def _words(key: str) -> str:
     return key.replace("_", " ").replace("/", " ")
 
 
-def _lines(rows: Sequence[Row], panel: Panel) -> list[_Line]:
+def _lines(rows: Sequence[Row], panel: Panel, colours: Mapping[str, Colour]) -> list[_Line]:
     lines = []
     for index, (key, name) in enumerate(panel.lines):
         pairs = [(row["step"], row[key]) for row in rows if _is_number(row.get("step")) and _is_number(row.get(key))]
@@ -146,7 +152,7 @@ def _lines(rows: Sequence[Row], panel: Panel) -> list[_Line]:
             values = np.array(pairs, dtype=np.float64)
             values = values[np.argsort(values[:, 0], kind="stable")]
             x, y = values[:, 0], values[:, 1]
-            lines.append(_Line(name, KNOWN_COLOURS.get(key, line_colour(index)), x, y, smoothed(y)))
+            lines.append(_Line(name, colours.get(key, line_colour(index)), x, y, smoothed(y)))
     return lines
 
 

@@ -1,23 +1,26 @@
-"""A run on one page: a single HTML file that needs no network, no script and no other file.
-
-Everything that came from outside (class names, paths, options) is escaped; pictures are inside as base64. The page's
-content security policy forbids all else, so that even a mistake here could load or run nothing.
-"""
+"""A run on one page, put together from the parts of `visualise.page`."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from sagan.errors import DataError
-from sagan.visualise.report_style import style_sheet
-
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-Rows = Sequence[tuple[str, str]]
+from sagan.visualise.page import (
+    Rows,
+    Section,
+    bullets,
+    code,
+    columns,
+    figures,
+    folded,
+    image,
+    note,
+    numbers,
+    pairs,
+    scroll,
+    whole_page,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,96 +40,41 @@ class ReportFacts:
     reals: tuple[str, bytes] | None = None  # (caption, picture), shown beside the newest grid and first in the strip
     attention: bytes | None = None
     attention_caption: str = ""
+    scores: Sequence[tuple[str, str, str, str]] = ()  # (score, value, step, protocol)
+    health: Sequence[str] = ()  # what went wrong and was noticed, oldest first
+    leak: Rows = ()  # the verdict of the leak test first
+    card: str = ""  # the model card, as it lies beside the page
     events: Sequence[str] = ()
     next_commands: Sequence[str] = ()
 
 
 def render_report(facts: ReportFacts) -> str:
     """The page as text, to be written as UTF-8. Errors: DataError when a picture is not a PNG file."""
-    sections = [
-        ("now", "Where it stands", _numbers(facts.log)),
-        ("samples", "Samples", _newest(facts)),
+    pictures = ([facts.grids[-1]] if facts.grids else []) + ([facts.reals] if facts.reals else [])
+    sections: list[Section] = [
+        ("now", "Where it stands", numbers(facts.log)),
+        ("samples", "Samples", figures(pictures)),
         ("time", "Samples over time", _strip(facts)),
         ("curves", "Curves", _curves(facts)),
         ("attention", "Attention", _attention(facts)),
-        (
-            "next",
-            "What to do next",
-            "".join(f"<pre><code>{escape(line)}</code></pre>\n" for line in facts.next_commands),
-        ),
-        ("events", "Events", _events(facts.events)),
+        ("scores", "Scores", _scores(facts)),
+        ("health", "Health", bullets(facts.health)),
+        ("leak", "Leak test", pairs(facts.leak)),
+        ("next", "What to do next", code(facts.next_commands)),
+        ("events", "Events", bullets(facts.events)),
         ("record", "Record", _record(facts)),
-        ("data", "Data", _table(facts.data)),
-        ("environment", "Environment", _table(facts.environment)),
+        ("card", "Model card", _card(facts)),
+        ("data", "Data", pairs(facts.data)),
+        ("environment", "Environment", pairs(facts.environment)),
     ]
-    shown = [(name, title, body) for name, title, body in sections if body]
-    links = "".join(f'<li><a href="#{name}">{title}</a></li>' for name, title, _ in shown)
-    wide = [part for part in shown if part[0] not in ("data", "environment")]
-    narrow = [part for part in shown if part[0] in ("data", "environment")]
-    subtitle = f'<p class="subtitle">{escape(facts.subtitle)}</p>' if facts.subtitle else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{escape(facts.title)} · sagan</title>
-<style>
-{style_sheet()}
-</style>
-</head>
-<body>
-<div class="page">
-<header>
-<p class="kind">sagan · training run</p>
-<h1>{escape(facts.title)}</h1>
-<p class="verdict">{escape(facts.verdict)}</p>
-{subtitle}
-<nav aria-label="On this page"><ul>{links}</ul></nav>
-</header>
-<main>
-{"".join(_section(*part) for part in wide)}<div class="facts">
-{"".join(_section(*part) for part in narrow)}</div>
-</main>
-<footer>Made by sagan, a self-attention GAN. This page is one file: it loads nothing and can be sent to anyone.</footer>
-</div>
-</body>
-</html>
-"""
-
-
-def _section(name: str, title: str, body: str) -> str:
-    return (
-        f'<section id="{name}" aria-labelledby="{name}-title">\n<h2 id="{name}-title">{title}</h2>\n{body}</section>\n'
+    return whole_page(
+        kind="training run",
+        title=facts.title,
+        verdict=facts.verdict,
+        subtitle=facts.subtitle,
+        sections=sections,
+        narrow=("data", "environment"),
     )
-
-
-def _numbers(rows: Rows) -> str:
-    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n" for name, value in rows)
-    return f'<dl class="numbers">\n{cells}</dl>\n' if cells else ""
-
-
-def _table(rows: Rows) -> str:
-    cells = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>\n' for name, value in rows)
-    return f"<table>\n<tbody>\n{cells}</tbody>\n</table>\n" if cells else ""
-
-
-def _image(png: bytes, alt: str) -> str:
-    if not png.startswith(PNG_SIGNATURE) or len(png) < 24:
-        raise DataError("not a PNG picture", where=alt, remedy="Draw it again, or delete it.")
-    width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")  # the IHDR chunk
-    source = base64.b64encode(png).decode("ascii")
-    return f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}" width="{width}" height="{height}">'
-
-
-def _newest(facts: ReportFacts) -> str:
-    pictures = ([facts.grids[-1]] if facts.grids else []) + ([facts.reals] if facts.reals else [])
-    figures = "".join(
-        f'<figure class="whole">{_image(png, caption)}<figcaption>{escape(caption)}</figcaption></figure>\n'
-        for caption, png in pictures
-    )
-    return f'<div class="facts">\n{figures}</div>\n' if figures else ""
 
 
 def _strip(facts: ReportFacts) -> str:
@@ -136,44 +84,45 @@ def _strip(facts: ReportFacts) -> str:
     for index, (caption, png) in enumerate(([facts.reals] if facts.reals else []) + list(facts.grids)):
         frames.append(
             f'<figure id="frame-{index}"><a class="close" href="#time">Close</a>'
-            f'<a href="#frame-{index}">{_image(png, caption)}</a><figcaption>{escape(caption)}</figcaption></figure>\n'
+            f'<a href="#frame-{index}">{image(png, caption)}</a><figcaption>{escape(caption)}</figcaption></figure>\n'
         )
-    note = (
+    words = (
         "The latents are the same in every frame: each place shows one picture growing. Choose a frame to enlarge it."
     )
-    return f'<p class="note">{note}</p>\n{_scroll("strip", "Samples over time", "".join(frames))}'
+    return note(words) + scroll("strip", "Samples over time", "".join(frames))
 
 
 def _curves(facts: ReportFacts) -> str:
     if facts.curves is None:
         return ""
     alt = "Charts of the log over the training step: losses, logits, attention and rate."
-    return _scroll("scroll", "Curves", f"<figure>{_image(facts.curves, alt)}</figure>\n")
+    return scroll("scroll", "Curves", f"<figure>{image(facts.curves, alt)}</figure>\n")
 
 
 def _attention(facts: ReportFacts) -> str:
     if facts.attention is None:
         return ""
-    note = "Left: a picture with numbered points. Right: where the network looked, in white, for each of them."
+    words = "Left: a picture with numbered points. Right: where the network looked, in white, for each of them."
     caption = f"<figcaption>{escape(facts.attention_caption)}</figcaption>" if facts.attention_caption else ""
     alt = f"Attention maps. {facts.attention_caption}".strip()
-    figure = f'<figure class="natural">{_image(facts.attention, alt)}{caption}</figure>\n'
-    return f'<p class="note">{note}</p>\n{_scroll("scroll", "Attention maps", figure)}'
+    figure = f'<figure class="natural">{image(facts.attention, alt)}{caption}</figure>\n'
+    return note(words) + scroll("scroll", "Attention maps", figure)
 
 
-def _scroll(kind: str, label: str, body: str) -> str:
-    """A region that scrolls sideways, also by keyboard."""
-    return f'<div class="{kind}" tabindex="0" role="region" aria-label="{label}">\n{body}</div>\n'
-
-
-def _events(events: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(event)}</li>\n" for event in events)
-    return f'<ul class="events">\n{items}</ul>\n' if items else ""
+def _scores(facts: ReportFacts) -> str:
+    if not facts.scores:
+        return ""
+    words = "Two scores can be compared only where their protocols are the same, word for word."
+    return note(words) + columns(("score", "value", "at step", "protocol"), facts.scores, "Scores")
 
 
 def _record(facts: ReportFacts) -> str:
-    whole = f"<pre><code>{escape(facts.record_toml)}</code></pre>\n" if facts.record_toml else ""
-    table = _table(facts.record)
-    if not (whole and table):
-        return table or whole
-    return f"{table}<details>\n<summary>All options (run.toml)</summary>\n{whole}</details>\n"
+    table, whole = pairs(facts.record), code([facts.record_toml] if facts.record_toml else [])
+    return table + folded("All options (run.toml)", whole) if table and whole else table or whole
+
+
+def _card(facts: ReportFacts) -> str:
+    if not facts.card:
+        return ""
+    words = "What to publish beside the generator; it lies in the run as MODEL_CARD.md. The licence is yours to choose."
+    return note(words) + folded("MODEL_CARD.md", code([facts.card]))

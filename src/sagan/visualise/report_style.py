@@ -57,6 +57,11 @@ th, td { padding: .4rem 0; border-top: 1px solid var(--line); text-align: left; 
 tr:first-child > * { border-top: 0; }
 th { width: 42%; padding-right: 1rem; color: var(--muted); font-weight: 500; }
 td { font-variant-numeric: tabular-nums; }
+.columns th, .columns td { width: auto; padding-right: 1.25rem; min-width: 5.5rem; overflow-wrap: break-word; }
+.columns tbody th { min-width: 9rem; color: var(--ink); }
+.columns thead th { color: var(--muted); font-size: .85rem; }
+.columns tbody tr:first-child > * { border-top: 1px solid var(--line); }
+h3 { margin: 1.4rem 0 .6rem; font-size: 1.05rem; }
 figure { margin: 0; }
 figcaption { padding-top: .5rem; color: var(--muted); font-size: .9rem; }
 img { display: block; height: auto; border-radius: .5rem; background: #fcfcfb; }

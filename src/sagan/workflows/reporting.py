@@ -16,6 +16,7 @@ from sagan.checkpoint.retention import read_best
 from sagan.config import RunConfig, flatten, to_toml
 from sagan.disk import write_atomic
 from sagan.errors import CheckpointError, CheckpointMissing
+from sagan.models.config import CONTROL_VARIANTS
 from sagan.runtime import Runtime
 from sagan.training.config import seconds
 from sagan.training.reporting import read_log
@@ -23,7 +24,9 @@ from sagan.training.state import GENERATOR
 from sagan.visualise.curves import render_curves
 from sagan.visualise.report import ReportFacts, render_report
 from sagan.workflows.attend import attend
+from sagan.workflows.card import CARD, model_card
 from sagan.workflows.estimate import duration
+from sagan.workflows.happenings import health_of, leak_of, scores_of
 from sagan.workflows.health import health_events
 from sagan.workflows.run_folder import RunFolder, png, read_json, write_picture
 
@@ -64,14 +67,15 @@ def write_report(folder: RunFolder) -> Path:
     if rows:
         write_picture(folder.curves, render_curves(rows))
     caption = ""
-    if config.model.g_attn:
+    if config.model.g_attn and config.model.attention not in CONTROL_VARIANTS:
         # Not `choose_runtime`: it would set the number of threads anew in the middle of training, and with it the bits.
         runtime = Runtime(torch.device("cpu"), torch.get_num_threads())
         generator = step_folder(folder.path, present[-1]) / GENERATOR
         lines = attend(generator, out=folder.attention, runtime=runtime).lines
         caption = "Where the generator looked while it drew seed 0. " + "; ".join(lines)
-    page = render_report(report_facts(folder, config, rows, caption))
-    write_atomic(folder.report, page.encode("utf-8"))
+    facts = report_facts(folder, config, rows, caption)
+    write_atomic(folder.path / CARD, facts.card.encode("utf-8"))
+    write_atomic(folder.report, render_report(facts).encode("utf-8"))
     return folder.report
 
 
@@ -81,11 +85,13 @@ def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, floa
     data, machine = read_json(folder.data), read_json(folder.environment)
     options = flatten(config)
     name = shlex.quote(str(folder.path))
+    record = [(option, words_of(options[option])) for option in SHOWN_OPTIONS]
+    scores, leak = scores_of(folder), leak_of(folder)
     return ReportFacts(
         title=folder.path.name,
         subtitle=f"sagan {machine['sagan']}, torch {machine['torch']}, {machine['processor']}",
         verdict=verdict(folder, last),
-        record=[(name, _show(options[name])) for name in SHOWN_OPTIONS],
+        record=record,
         record_toml=to_toml(config),
         data=_data_rows(data),
         environment=[(name, str(value)) for name, value in machine.items()],
@@ -95,7 +101,11 @@ def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, floa
         reals=("real pictures", folder.reals.read_bytes()) if folder.reals.exists() else None,
         attention=folder.attention.read_bytes() if folder.attention.exists() else None,
         attention_caption=caption,
-        events=[*health_events(config, folder), *(str(note) for note in data["notes"])],
+        scores=[(score.name, f"{score.value:.4g}", f"{score.step:,}", score.protocol) for score in scores],
+        health=[*health_events(config, folder), *health_of(folder)],
+        leak=leak,
+        card=model_card(folder.path.name, config, data, machine, last, scores, leak, record),
+        events=[str(note) for note in data["notes"]],
         next_commands=[
             f"sagan sample {name} -n 64 -o samples.png",
             f"sagan attend {name} --seed 7 -o attention.png",
@@ -175,7 +185,8 @@ def spread(paths: list[Path], count: int) -> list[Path]:
     return [paths[round(index * (len(paths) - 1) / (count - 1))] for index in range(count)]
 
 
-def _show(value: Any) -> str:
+def words_of(value: Any) -> str:
+    """The value of an option for reading."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else f"{value}"

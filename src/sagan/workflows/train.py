@@ -55,12 +55,14 @@ def train(
     resume: str = "auto",
     override: bool = False,
     accept_data_change: bool = False,
+    chores_count: bool = True,
     watch: Watch = nobody,
 ) -> TrainResult:
     """Train by a record, or go on with its run, until its length is reached.
 
     resume: auto, off, or a run or checkpoint to go on from.  override: allow changed schedule options on resume.
     accept_data_change: allow other pictures on resume, with as many classes.
+    chores_count: whether grids, checkpoints and scores use up the run's time too, as a person who waits would have it.
     watch: is told everything that a person would want to see.
     Raises SaganError's children; Interrupted after a signal during training, and HealthError when the record asks a failing
     run to stop, both with a checkpoint saved.
@@ -71,7 +73,7 @@ def train(
     runtime = choose_runtime(config.output.device, config.output.threads, launch)
     with join(launch, runtime.device, config.output.peer_timeout) as ranks:
         said = watch if ranks.first else nobody
-        return _train(config, resume, override, accept_data_change, said, runtime, ranks)
+        return _train(config, resume, override, accept_data_change, chores_count, said, runtime, ranks)
 
 
 def _train(
@@ -79,6 +81,7 @@ def _train(
     resume: str,
     override: bool,
     accept_data_change: bool,
+    chores_count: bool,
     watch: Watch,
     runtime: Runtime,
     ranks: Ranks,
@@ -131,7 +134,7 @@ def _train(
                 _announce(scene, game, seconds, runtime)
                 scene.start_health_watch()
             with chores_of(scene, game.step) if ranks.first else idle_chores(scene) as chores, stop:
-                seconds = _train_on(scene, game, chores, seconds)
+                seconds = _train_on(scene, game, chores, seconds, chores_count)
         if scene.failing is not None:
             raise stopped(scene, game, scene.failing)
         ended_by = limits_reached(scene.length, game, seconds)
@@ -148,7 +151,7 @@ def _train(
     return TrainResult(folder.path, game.step, game.images, seconds, last, folder.report, words, ranks.first)
 
 
-def _train_on(scene: Scene, game: Game, chores: Sequence[Chore], seconds: float) -> float:
+def _train_on(scene: Scene, game: Game, chores: Sequence[Chore], seconds: float, chores_count: bool) -> float:
     """The loop, and the loop again after each return to a sound checkpoint, of which there are few; the training time.
 
     Raises HealthError, NumericError when going back does not help.
@@ -163,6 +166,7 @@ def _train_on(scene: Scene, game: Game, chores: Sequence[Chore], seconds: float)
                 chores=chores,
                 stop=lambda: scene.stop() or scene.failing is not None,
                 went_back=lambda setback: went_back(scene, setback) if game.ranks.first else None,
+                chores_count=chores_count,
             )
         except Failing as failing:
             seconds = failing.seconds
