@@ -9,8 +9,17 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from sagan.cli.options import Fields, default_hint, read_words
-from sagan.cli.printing import duration, note, say, say_rows, say_text
-from sagan.cli.verbs import AttendWords, BenchWords, CheckWords, SampleWords, TrainWords, VerifyWords, checked
+from sagan.cli.printing import deliver, duration, note, say, say_rows, say_text
+from sagan.cli.verbs import (
+    AttendWords,
+    BenchWords,
+    CheckWords,
+    ExploreWords,
+    SampleWords,
+    TrainWords,
+    VerifyWords,
+    checked,
+)
 from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
@@ -96,6 +105,7 @@ def attend(argv: list[str]) -> int:
         Path(own.source),
         seed=own.seed,
         label=own.label,
+        trunc=own.trunc,
         at=_pixels(own.at),
         points=own.points,
         layers=None if own.layer is None else list(own.layer),
@@ -106,6 +116,22 @@ def attend(argv: list[str]) -> int:
     for line in result.lines:
         note(line)
     _say_paths(result.paths)
+    return 0
+
+
+def explore(argv: list[str]) -> int:
+    """`sagan explore RUN|FILE`."""
+    about = (
+        "Open a page where a click on a generated pixel shows where the network looked, and serve pictures over HTTP."
+    )
+    own = checked(ExploreWords, _words(argv, "explore", about, ExploreWords, ["source"]))
+    from sagan.explorer.server import explore
+
+    def told(line: str) -> None:
+        say(line)
+        deliver()
+
+    explore(Path(own.source), host=own.host, port=own.port, names=list(own.name or ()), device=own.device, told=told)
     return 0
 
 

@@ -18,6 +18,7 @@ VERBS = {
     "train": "train on your pictures, or on the built-in demo set",
     "sample": "draw pictures from a trained generator",
     "attend": "show where the network looks while it draws a picture",
+    "explore": "open a page where a click on a pixel shows where the network looked",
     "data check": "look at a set of pictures before training on it",
     "verify": "check every checkpoint of a run against its hashes",
     "bench": "time training steps and drawing on this machine",
