@@ -7,6 +7,7 @@ for every engine (`engines.choose`); two engines' pixels may differ by rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -53,6 +54,23 @@ def draw_latents(seeds: Sequence[int], z_dim: int, truncation: float = 0.0) -> N
             return latents
         latents = np.where(outside, normal(keys, Stream.TRUNCATION, attempt, z_dim), latents)
     return np.clip(latents, -truncation, truncation)
+
+
+def between_latents(first: NDArray[np.float32], second: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """A latent between two, along the great circle: (z,) and (z,) -> (z,).
+
+    share: 0 is the first, 1 the second. Lengths are interpolated too, so that what lies between is as long as latents are:
+    the straight line passes nearer to the origin than almost any latent (White, arXiv:1609.04468).
+    """
+    one, other = first.astype(np.float64), second.astype(np.float64)
+    length, other_length = float(np.linalg.norm(one)), float(np.linalg.norm(other))
+    cosine = float(one @ other) / max(length * other_length, 1e-12)
+    angle = math.acos(min(1.0, max(-1.0, cosine)))
+    if math.sin(angle) < 1e-6:  # the same direction, or opposite ones, between which there is no one circle
+        return ((1 - share) * one + share * other).astype(np.float32)
+    weights = math.sin((1 - share) * angle) / math.sin(angle), math.sin(share * angle) / math.sin(angle)
+    direction = weights[0] * one / length + weights[1] * other / other_length
+    return (((1 - share) * length + share * other_length) * direction).astype(np.float32)
 
 
 def draw_labels(seeds: Sequence[int], classes: int) -> NDArray[np.int64]:

@@ -38,14 +38,30 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors", "records", "randomness", "disk", "ranks", "runtime", "layers", "losses", "data", "models", "checkpoint",
         "engines", "sampling", "health", "metrics", "visualise", "training", "config", "presets",
     },
+    "explorer": {
+        "errors", "records", "disk", "runtime", "layers", "models.network", "checkpoint", "engines", "sampling", "visualise",
+        "data.convert", "data.decode", "data.faults", "data.resize", "workflows",
+        "training.reporting", "training.state", "training.telemetry",
+    },
     "cli": RECORDS
-    | {"config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}
+    | {"explorer.server", "config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}
     | {"disk.need_writable"},
     "__main__": {"cli"},
 }  # fmt: skip
 
 CORE = {"torch", "numpy", "PIL", "safetensors", "pydantic", "pydantic_core", "tyro", "rich", "tomli_w"}
-OPTIONAL = {"pyarrow", "torch.utils.tensorboard", "onnx", "onnxruntime", "onnxscript", "openvino", "av"}
+OPTIONAL = {
+    "pyarrow",
+    "torch.utils.tensorboard",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "openvino",
+    "av",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+}
 # Those are extras: imported inside the function that needs them.
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -100,6 +101,42 @@ def test_attend_words(attend, capsys):
     said = attend[1][1]
     assert (said["seed"], said["label"], said["points"], said["image"]) == (7, "crab", 3, Path("a.png"))
     assert said["at"] is None and said["layers"] is None
+
+
+def test_attend_hears_of_truncation(attend):
+    assert main(["attend", "run", "--trunc", "0.7"]) == 0
+    assert main(["attend", "run"]) == 0
+    assert [said["trunc"] for _, said in attend] == [0.7, 0.0]
+
+
+@pytest.fixture
+def explore(monkeypatch):
+    calls = []
+    server = ModuleType("sagan.explorer.server")
+
+    def stand_in(source, *, told, **words):
+        calls.append((source, words))
+        told("http://127.0.0.1:8765/?token=x\x1b")
+
+    server.explore = stand_in
+    monkeypatch.setitem(sys.modules, server.__name__, server)
+    return calls
+
+
+def test_explore_words(explore, capsys):
+    assert main(["explore", "runs/x"]) == 0
+    assert capsys.readouterr().out == "http://127.0.0.1:8765/?token=x\\x1b\n"
+    words = ["explore", "runs/x", "--host", "0.0.0.0", "--port", "80", "--name", "a.lan", "--name", "b.lan"]
+    assert main([*words, "--device", "cpu"]) == 0
+    plain = {"host": "127.0.0.1", "port": 8765, "names": [], "device": "auto"}
+    assert explore[0] == (Path("runs/x"), plain)
+    assert explore[1][1] == {"host": "0.0.0.0", "port": 80, "names": ["a.lan", "b.lan"], "device": "cpu"}
+
+
+def test_explore_mistakes(explore, capsys):
+    assert main(["explore", "runs/x", "--port", "70000"]) == 2
+    assert capsys.readouterr().err == "sagan: port is '70000'. It must be a whole number from 0 to 65535.\n"
+    assert not explore
 
 
 @pytest.mark.parametrize("at", ["20", "20,31,5", "x,y"])

@@ -13,7 +13,7 @@ from sagan.errors import ConfigError
 from sagan.layers import attention_core
 from sagan.layers.attention import ATTENTION, SelfAttention2d, attention_layers, explicit_attention
 from sagan.layers.init import xavier
-from sagan.layers.parts import Parts
+from sagan.layers.parts import Parts, default_parts
 
 CORES = ("fused", "plain", "chunked")
 NAMES = ("query", "key", "value", "output")
@@ -148,6 +148,17 @@ class TestWeights:
         assert chosen.shape == (3, 4, 2, 3)
         for number, (row, column) in enumerate(queries.tolist()):
             torch.testing.assert_close(chosen[:, number], whole[:, row, column])
+
+    @pytest.mark.parametrize("variant", sorted(ATTENTION))
+    def test_queries_and_keys_make_the_map(self, variant):
+        """Uneven sizes; the softmax is NumPy's, in double precision."""
+        layer = ATTENTION[variant](16, default_parts(2)).eval()
+        x = 3 * torch.randn((2, 16, 6, 4), generator=torch.Generator().manual_seed(4))
+        queries, keys = (part.double().numpy() for part in layer.queries_and_keys(x))
+        logits = np.einsum("bhwe,bije->bhwij", queries, keys)
+        powers = np.exp(logits - logits.max(axis=(3, 4), keepdims=True))
+        expected = powers / powers.sum(axis=(3, 4), keepdims=True)
+        np.testing.assert_allclose(layer.weights(x).numpy(), expected, atol=1e-6)
 
     @pytest.mark.parametrize("core", CORES)
     def test_one_dominant_key_gets_all_the_weight(self, core):

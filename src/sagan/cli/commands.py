@@ -9,7 +9,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from sagan.cli.options import Fields, default_hint, read_words
-from sagan.cli.printing import duration, note, say, say_rows, say_text
+from sagan.cli.printing import deliver, duration, note, say, say_rows, say_text
 from sagan.cli.verbs import (
     AblateWords,
     AttendWords,
@@ -18,6 +18,7 @@ from sagan.cli.verbs import (
     CompareWords,
     DoctorWords,
     EvaluateWords,
+    ExploreWords,
     InterpolateWords,
     LeakWords,
     SampleWords,
@@ -113,6 +114,7 @@ def attend(argv: list[str]) -> int:
         Path(own.source),
         seed=own.seed,
         label=own.label,
+        trunc=own.trunc,
         at=_pixels(own.at),
         points=own.points,
         layers=None if own.layer is None else list(own.layer),
@@ -218,6 +220,22 @@ def leak(argv: list[str]) -> int:
         note(line)
     note(f"looked up in {duration(result.seconds)}")
     _say_paths([result.page])
+    return 0
+
+
+def explore(argv: list[str]) -> int:
+    """`sagan explore RUN|FILE`."""
+    about = (
+        "Open a page where a click on a generated pixel shows where the network looked, and serve pictures over HTTP."
+    )
+    own = checked(ExploreWords, _words(argv, "explore", about, ExploreWords, ["source"]))
+    from sagan.explorer.server import explore
+
+    def told(line: str) -> None:
+        say(line)
+        deliver()
+
+    explore(Path(own.source), host=own.host, port=own.port, names=list(own.name or ()), device=own.device, told=told)
     return 0
 
 

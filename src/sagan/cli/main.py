@@ -22,6 +22,7 @@ VERBS = {
     "timelapse": "make a film of a run's picture grids",
     "evaluate": "measure how near drawn pictures come to real ones",
     "leak": "find out whether drawn pictures are copies of training pictures",
+    "explore": "open a page where a click on a pixel shows where the network looked",
     "data check": "look at a set of pictures before training on it",
     "ablate": "train the paper's ablations and tabulate them",
     "compare": "put runs side by side on one page",

@@ -48,6 +48,7 @@ class AttendWords(Record):
     source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
     seed: int = Field(0, description="Which picture.", ge=0, lt=2**63)
     label: str | None = Field(None, description="Its class, by number or name.")
+    trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
     at: tuple[int, ...] | None = Field(None, description="Look from pixel X,Y; may be given several times.")
     points: int = Field(5, description="How many points to pick when none is given.", ge=1, le=64)
     layer: tuple[str, ...] | None = Field(None, description="Attention layers, such as G.attention@32; all otherwise.")
@@ -117,6 +118,16 @@ class LeakWords(Record):
     )
     seed: int = Field(0, description="Another seed is another sample.", ge=0, lt=2**32)
     out: str | None = Field(None, description="The page of the nearest pairs, an HTML file (-o).")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class ExploreWords(Record):
+    """`sagan explore`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    host: str = Field("127.0.0.1", description="Address to listen on; the default is reached from this machine only.")
+    port: int = Field(8765, description="Port to listen on; 0 takes a free one.", ge=0, le=65535)
+    name: tuple[str, ...] | None = Field(None, description="A further name under which others reach this machine.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
 
 

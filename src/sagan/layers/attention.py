@@ -90,6 +90,17 @@ class SelfAttention2d(nn.Module):
             return rows.unflatten(-1, key_map)
         return attention_rows(self._rows(query), keys).unflatten(-1, key_map).unflatten(1, query.shape[-2:])
 
+    @torch.no_grad()
+    def queries_and_keys(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the map is made of, in float32: (B, C, H, W) -> queries (B, H, W, E) and keys (B, H_k, W_k, E).
+
+        Row (i, j) of `weights` is the softmax of queries[:, i, j] times all keys: the logits' factor is in the queries.
+        """
+        query = self._query(x)
+        keys = self._keys_and_values(x)[0].float()
+        key_map = (query.shape[-2] // self.pool, query.shape[-1] // self.pool)
+        return query.float().permute(0, 2, 3, 1), keys.unflatten(1, key_map)
+
     def _query(self, x: Tensor) -> Tensor:
         """(B, C/qk_ratio, H, W), with the logits' factor already in it."""
         query: Tensor = self.query(x)

@@ -52,23 +52,37 @@ def _observe(layers: Mapping[str, SelfAttention2d], run: Callable[[], object]) -
 @torch.no_grad()
 def measure(layer: SelfAttention2d, x: Tensor) -> dict[str, float]:
     """The four numbers of one layer at one input x: (B, C, H, W)."""
-    height, width = x.shape[-2:]
-    step = max(1, height * width // QUERIES)
-    places = torch.arange(step // 2, height * width, step)
-    queries = torch.stack((places // width, places % width), dim=1)  # (Q, 2)
+    queries = watched_queries(x.shape[-2:])
     weights = layer.weights(x, queries.to(x.device)).cpu()  # (B, Q, h, w); from here on the CPU: mps has no float64
     branch = layer.gamma * layer.branch(x)
-    flat = weights.flatten(2).double()
-    entropy = -(flat * flat.clamp_min(1e-30).log()).sum(-1).mean() / math.log(flat.shape[-1])
+    entropy, distance = focus(weights, queries, x.shape[-2:])
     return {
         "gamma": float(layer.gamma),
         "branch_ratio": float(branch.float().norm() / x.float().norm().clamp_min(1e-12)),
-        "entropy": float(entropy),
-        "distance": float((flat * _distances(queries, weights.shape[-2:], (height, width))).sum(-1).mean()),
+        "entropy": entropy,
+        "distance": distance,
     }
 
 
-def _distances(queries: Tensor, keys: torch.Size, size: tuple[int, int]) -> Tensor:
+def watched_queries(size: torch.Size) -> Tensor:
+    """The query positions (Q, 2) of a map that are looked at: about QUERIES, evenly spread."""
+    height, width = size
+    step = max(1, height * width // QUERIES)
+    places = torch.arange(step // 2, height * width, step)
+    return torch.stack((places // width, places % width), dim=1)
+
+
+def focus(weights: Tensor, queries: Tensor, size: torch.Size) -> tuple[float, float]:
+    """Mean entropy and mean distance of attention rows.
+
+    weights: (B, Q, h, w).  queries: (Q, 2), their rows and columns on the map of `size`. All on the CPU.
+    """
+    flat = weights.flatten(2).double()
+    entropy = -(flat * flat.clamp_min(1e-30).log()).sum(-1).mean() / math.log(flat.shape[-1])
+    return float(entropy), float((flat * _distances(queries, weights.shape[-2:], size)).sum(-1).mean())
+
+
+def _distances(queries: Tensor, keys: torch.Size, size: torch.Size) -> Tensor:
     """(Q, h*w): from each query's centre to each key's, both maps taken as the unit square. On the CPU."""
     ours = (queries + 0.5) / torch.tensor(size)
     rows = (torch.arange(keys[0]) + 0.5) / keys[0]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sagan.visualise.channels import as_rgb
 from sagan.visualise.grid import enlarged, tile_factor
-from sagan.visualise.report import POLICY
+from sagan.visualise.page import POLICY
 from sagan.visualise.report_style import style_sheet
 
 TILE = 128

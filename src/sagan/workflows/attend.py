@@ -74,6 +74,7 @@ def attend(
     *,
     seed: int = 0,
     label: str | None = None,
+    trunc: float = 0.0,
     at: Sequence[Point] | None = None,
     points: int = 5,
     layers: Sequence[str] | None = None,
@@ -85,6 +86,7 @@ def attend(
     """Draw the attention figure of a generated picture, or of a real one through the discriminator.
 
     source: a run, a checkpoint or a generator file.  seed, label: which picture; the label is a class name or number.
+    trunc: see `sampling.draw_latents`.
     at: query points in pixels; None lets `visualise.points.pick_points` choose `points` of them for each layer.
     layers: names such as G.attention@16; None means all of G, or of D for an image.  image: a real picture, for D.
     out: the PNG file; beside it an npz file with the same name holds the arrays.
@@ -96,7 +98,7 @@ def attend(
     runtime = runtime or choose_runtime(device)
     if image is None:
         opened = open_generator(source, runtime=runtime)
-        picture, found = of_generated(opened, seed, label, at, points, layers)
+        picture, found = of_generated(opened, seed, label, at, points, layers, trunc)
         named = [f"{opened.classes[_label(opened, label, seed)]}"] if opened.classes else []
         subject = ", ".join([f"seed {seed}", *named])
     else:
@@ -110,7 +112,7 @@ def attend(
         picture, found = of_real(opened, discriminator, image, label, at, points, layers)
         subject = image.name
     write_atomic(target, png(figure(picture, found, subject)))
-    write_atomic(arrays, _npz(picture, found))
+    write_atomic(arrays, arrays_file(picture, found))
     lines = [f"{entry.layer}: gamma {entry.gamma:+.4f}, points {_words(entry.points)}" for entry in found]
     return AttendResult([target, arrays], [*opened.warnings, *lines])
 
@@ -128,11 +130,12 @@ def of_generated(
     at: Sequence[Point] | None,
     points: int,
     names: Sequence[str] | None,
+    trunc: float = 0.0,
 ) -> tuple[NDArray[np.uint8], list[Attention]]:
     """The picture of a seed (R, R, C) and the attention of the generator's layers while it drew it."""
     generator = opened.generator
     number = _label(opened, label, seed)
-    latents, labels = inner_batch(generator, draw_latents([seed], generator.z_dim), np.asarray([number]))
+    latents, labels = inner_batch(generator, draw_latents([seed], generator.z_dim, trunc), np.asarray([number]))
     layers = _choose(attention_layers(generator, "G"), names)
     inputs, output = record_inputs(layers, lambda: generator(latents, labels))
     picture = to_pixels(output)[0]
@@ -208,7 +211,8 @@ def _read_image(path: Path, resolution: int, channels: int) -> NDArray[np.uint8]
     return fill_hidden(square, BACKGROUND) if channels == 4 else square
 
 
-def _npz(picture: NDArray[np.uint8], found: Sequence[Attention]) -> bytes:
+def arrays_file(picture: NDArray[np.uint8], found: Sequence[Attention]) -> bytes:
+    """The bytes of an npz file: the picture, and points, maps and gamma of every layer."""
     buffer = io.BytesIO()
     arrays: dict[str, NDArray[np.generic]] = {"picture": picture}
     for entry in found:

@@ -85,9 +85,28 @@ def open_both(path: str | Path, *, runtime: Runtime | None = None) -> tuple[Open
     runtime = runtime or choose_runtime()
     if Path(path).is_file() or not (source.parent / MODEL).exists():
         return _build(*read_generator(source), source, warnings, runtime), None
-    _, files = read_folder(source.parent)
+    _, files = read_folder(source.parent, {GENERATOR, MODEL})
     opened = _build(*parse_generator(files[GENERATOR], source), source, warnings, runtime)
     return opened, runtime.place(_discriminator(files[MODEL], opened.record, source.parent / MODEL))
+
+
+def open_checkpoint(folder: Path, *, runtime: Runtime) -> OpenGenerator:
+    """The generator of one checkpoint folder of a run; of the folder's files no other is read, and of this every byte is
+    verified. Raises as `open_generator` does."""
+    source = Path(folder) / GENERATOR
+    _, files = read_folder(folder, {GENERATOR})
+    if GENERATOR not in files:
+        raise CheckpointCorrupt("it holds no generator", where=folder)
+    return _build(*parse_generator(files[GENERATOR], source), source, (), runtime)
+
+
+def open_discriminator(opened: OpenGenerator, *, runtime: Runtime) -> Discriminator | None:
+    """The discriminator that was saved beside a generator; None where there is none. Raises as `open_generator` does."""
+    folder = opened.source.parent
+    if opened.source.name != GENERATOR or not (folder / MODEL).is_file() or not (folder / MANIFEST).is_file():
+        return None
+    _, files = read_folder(folder, {MODEL})
+    return runtime.place(_discriminator(files[MODEL], opened.record, folder / MODEL))
 
 
 def class_number(word: str, classes: Sequence[str]) -> int:

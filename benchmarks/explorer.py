@@ -1,0 +1,136 @@
+"""Pictures a second over HTTP beside `sagan sample`'s own rate: the server on one core, its clients on another.
+
+    python benchmarks/explorer.py RUN
+    python benchmarks/explorer.py RUN --clients 32 --pictures 4 --seconds 60
+
+The offline rate is that of `sampling.draw` with the folded generator, in a process pinned to the same core, before and after.
+Then the clients, threads of this process, each ask for pictures one request after another. Refusals (429) are counted and
+tried again after what Retry-After says. Linux only (it pins processes). Writes benchmarks/results/explorer.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from results_file import Figure, write_result
+
+OFFLINE = """
+import os, sys, time
+os.sched_setaffinity(0, {0})
+from sagan.engines import fold
+from sagan.sampling import draw
+from sagan.workflows.openers import open_generator
+opened = open_generator(sys.argv[1], device="cpu")
+engine = fold(opened.generator)
+draw(opened.generator, range(64), engine=engine)
+count, start = 0, time.perf_counter()
+while time.perf_counter() - start < float(sys.argv[2]):
+    draw(opened.generator, range(count, count + 64), engine=engine)
+    count += 64
+print(count / (time.perf_counter() - start))
+"""
+SERVER = """
+import os, sys
+os.sched_setaffinity(0, {0})
+from sagan.cli.main import main
+sys.exit(main(["explore", sys.argv[1], "--port", "0", "--device", "cpu"]))
+"""
+
+
+def offline(run: Path, seconds: float) -> float:
+    """Pictures a second without HTTP, on one core."""
+    done = subprocess.run([sys.executable, "-c", OFFLINE, str(run), str(seconds)], stdout=subprocess.PIPE, check=True)
+    return float(done.stdout)
+
+
+class Load:
+    """Clients that ask until the time is over."""
+
+    def __init__(self, port: int, token: str, pictures: int, exact: bool) -> None:
+        self.port, self.token, self.pictures, self.exact = port, token, pictures, exact
+        self.codes: Counter[int] = Counter()
+        self.seconds: list[float] = []
+        self.until = 0.0
+
+    def client(self, number: int) -> None:
+        """One thread."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        seed = number * 1_000_000
+        while time.perf_counter() < self.until:
+            body = {"seeds": list(range(seed, seed + self.pictures)), "arrange": "sheet", "exact": self.exact}
+            start = time.perf_counter()
+            connection.request("POST", "/api/v1/generate", json.dumps(body), headers)
+            answer = connection.getresponse()
+            answer.read()
+            self.codes[answer.status] += 1
+            if answer.status == 200:
+                self.seconds.append(time.perf_counter() - start)
+                seed += self.pictures
+            else:
+                time.sleep(float(answer.headers.get("Retry-After", 1)))
+        connection.close()
+
+    def run(self, clients: int, seconds: float) -> float:
+        """Pictures a second over all clients."""
+        start = time.perf_counter()
+        self.until = start + seconds
+        threads = [threading.Thread(target=self.client, args=(number,)) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(self.seconds) * self.pictures / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--pictures", type=int, default=4, help="in each request")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--no-record", action="store_true", help="write no results file")
+    words = parser.parse_args()
+    os.sched_setaffinity(0, {1})
+    before = offline(words.run, words.seconds / 4)
+    figures: list[Figure] = []
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(words.run)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        address = next(line for line in server.stdout if "token=" in line)
+        port, token = int(address.split(":")[2].split("/")[0]), address.split("token=")[1].strip()
+        for name, exact in (("exact", True), ("inexact", False)):
+            load = Load(port, token, words.pictures, exact)
+            rate = load.run(words.clients, words.seconds)
+            ordered = sorted(load.seconds)
+            late = ordered[int(0.99 * len(ordered))]
+            note = (
+                f"answers {dict(load.codes)}, median {statistics.median(ordered):.3g} s, 99th percentile {late:.3g} s"
+            )
+            figures.append((f"over HTTP, {name}", round(rate, 1), "pictures/s", note))
+            print(figures[-1])
+    finally:
+        server.terminate()
+        server.wait()
+    after = offline(words.run, words.seconds / 4)
+    rate = (before + after) / 2
+    figures.insert(0, ("offline", round(rate, 1), "pictures/s", f"before {before:.1f}, after {after:.1f}"))
+    figures.append(("exact, over HTTP to offline", round(figures[1][1] / rate, 3), "times", "the aim is 0.9"))
+    print(figures[0], figures[-1])
+    if not words.no_record:
+        note = f"{words.clients} clients, {words.pictures} pictures a request; server and clients on one core each."
+        write_result("explorer", f"python benchmarks/explorer.py {words.run}", figures, note=note)
+
+
+if __name__ == "__main__":
+    main()

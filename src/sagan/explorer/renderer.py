@@ -1,0 +1,268 @@
+"""Requests in, pictures and scenes out; nothing here knows of HTTP.
+
+All that computes runs on one thread (`worker`), to which the public methods hand it: they return futures.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sagan.errors import ConfigError
+from sagan.explorer.scene import LayerView, Point, Scene, pack, views
+from sagan.explorer.shelf import Opened, Shelf
+from sagan.explorer.worker import Drawing, Worker
+from sagan.layers.attention import attention_layers, record_inputs
+from sagan.layers.norm import between_classes
+from sagan.runtime import Runtime, choose_runtime, memory_errors
+from sagan.sampling import INNER_BATCH, between_latents, draw_labels, draw_latents, inner_batch, to_pixels
+from sagan.workflows.attend import Attention, arrays_file, figure
+from sagan.workflows.openers import class_number
+from sagan.workflows.run_folder import png
+
+MEMORY = 32 << 20  # bytes of scenes that are kept
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A generated picture. label: class name or number; None is the one that the seed draws.
+
+    towards, towards_label: a second seed and class; share: how far on the way to them the picture lies, 0 to 1.
+    """
+
+    checkpoint: str | None = None
+    seed: int = 0
+    label: str | int | None = None
+    truncation: float = 0.0
+    towards: int | None = None
+    towards_label: str | int | None = None
+    share: float = 0.0
+
+    @property
+    def between(self) -> bool:
+        """Whether it lies between two."""
+        return self.share > 0 and (self.towards is not None or self.towards_label is not None)
+
+
+class Renderer:
+    """All that the explorer shows of one run, checkpoint or generator file.
+
+    noted: told the number of pictures of each batch drawn, and its seconds. Raises as `openers.open_generator` does.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        *,
+        device: str = "auto",
+        runtime: Runtime | None = None,
+        noted: Callable[[int, float], None] = lambda pictures, seconds: None,
+    ) -> None:
+        self.shelf = Shelf(Path(source), runtime or choose_runtime(device))
+        self.record = self.shelf.fetch(None).generator.record
+        self.worker = Worker(noted)
+        self._scenes: OrderedDict[tuple[Any, ...], Scene] = OrderedDict()
+
+    def close(self) -> None:
+        """End the thread."""
+        self.worker.close()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; empty for an unconditional generator."""
+        return self.record.classes
+
+    # On any thread ----------------------------------------------------------------------------------------------------
+
+    def draw(
+        self,
+        checkpoint: str | None,
+        seeds: Sequence[int],
+        labels: Sequence[str | int] | None = None,
+        *,
+        truncation: float = 0.0,
+        exact: bool = True,
+    ) -> tuple[NDArray[np.int64], Future[Pixels]]:
+        """Pictures as `sagan sample` draws them, and their labels (n,).
+
+        labels: one a seed.  exact: drawn in the fixed inner batch, so that the same seed gives the same pixels whoever asks at
+        the same time; without, in a batch of as many as are wanted, whose pixels may differ by rounding.
+        Raises ConfigError, CheckpointMissing and its kin, QueueFull.
+        """
+        if labels is None:
+            numbers = draw_labels(seeds, len(self.classes))
+        else:
+            numbers = np.asarray([self.label(label) for label in labels], dtype=np.int64)
+        latents = draw_latents(seeds, self.record.model.z_dim, truncation)
+        newest = self.shelf.entries()[-1:]
+        name = checkpoint or (newest[0].id if newest else "")
+
+        def paint(rows: NDArray[np.float32], chosen: NDArray[np.int64]) -> Pixels:
+            return self._paint(checkpoint, rows, chosen, exact)
+
+        return numbers, self.worker.draw(Drawing((name, exact), paint, latents, numbers))
+
+    def scenes(self, subjects: Sequence[Subject]) -> Future[list[Scene]]:
+        """Generated pictures, at most INNER_BATCH of one checkpoint, with the generator's attention while it drew them."""
+        return self.worker.call(lambda: self._generated(subjects))
+
+    def judged(self, subject: Subject | Pixels, checkpoint: str | None = None) -> Future[Scene]:
+        """A generated picture, or any other (R, R, C) uint8, with the discriminator's attention on it."""
+        return self.worker.call(lambda: self._judged(subject, checkpoint))
+
+    def packed(self, scene: Scene, facts: dict[str, Any]) -> Future[bytes]:
+        """See `scene.pack`."""
+        return self.worker.call(lambda: pack(scene, facts))
+
+    def drawn_figure(
+        self, scene: Scene, layers: Sequence[str], points: Sequence[Point], words: str, form: str
+    ) -> Future[bytes]:
+        """The figure of `sagan attend` as a png file, or its arrays as npz."""
+
+        def make() -> bytes:
+            side = len(scene.picture)
+            chosen = [scene.layer(name) for name in layers] or list(scene.layers.values())
+            if not chosen:
+                raise ConfigError("this network has no attention layer", remedy="Train one with --g-attn and --d-attn.")
+            found = [Attention(view.name, view.gamma, list(points), view.at(points, side)) for view in chosen]
+            return arrays_file(scene.picture, found) if form == "npz" else png(figure(scene.picture, found, words))
+
+        return self.worker.call(make)
+
+    def label(self, word: str | int | None, seed: int = 0) -> int:
+        """A class by name or number; None takes the one that the seed draws. Raises ConfigError."""
+        if not self.classes:
+            if word is not None:
+                raise ConfigError("this generator has no classes", remedy="Leave out the class.")
+            return 0
+        if word is None:
+            return int(draw_labels([seed], len(self.classes))[0])
+        return class_number(str(word), self.classes)
+
+    def words(self, subject: Subject) -> str:
+        """What a caption says of a picture."""
+        parts = [f"seed {subject.seed}"]
+        if self.classes:
+            parts.append(self.classes[self.label(subject.label, subject.seed)])
+        if subject.between:
+            parts.append(f"{subject.share:.0%} of the way to seed {_or(subject.towards, subject.seed)}")
+            if subject.towards_label is not None and self.classes:
+                parts.append(self.classes[self.label(subject.towards_label)])
+        return ", ".join(parts)
+
+    def command(self, subject: Subject, path: Path) -> str | None:
+        """The command that draws the attention figure of a generated picture; None for one that lies between two."""
+        if subject.between:
+            return None
+        words = ["sagan", "attend", str(path), "--seed", str(subject.seed)]
+        if self.classes:
+            words += ["--label", self.classes[self.label(subject.label, subject.seed)]]
+        if subject.truncation:
+            words += ["--trunc", f"{subject.truncation:g}"]
+        return shlex.join(words)
+
+    # On the worker's thread -------------------------------------------------------------------------------------------
+
+    @memory_errors("Ask for fewer pictures at a time.")
+    def _paint(
+        self, checkpoint: str | None, latents: NDArray[np.float32], labels: NDArray[np.int64], exact: bool
+    ) -> Pixels:
+        opened = self.shelf.fetch(checkpoint)
+        inputs, chosen = inner_batch(opened.generator.generator, latents, labels)
+        if not exact:
+            inputs, chosen = inputs[: len(latents)], None if chosen is None else chosen[: len(latents)]
+        with torch.no_grad():
+            return to_pixels(opened.engine()(inputs, chosen)[: len(latents)])
+
+    @memory_errors("Ask for fewer pictures at a time.")
+    def _generated(self, subjects: Sequence[Subject]) -> list[Scene]:
+        opened = self.shelf.fetch(subjects[0].checkpoint)
+        resolved = [self._resolved(subject, opened) for subject in subjects]
+        missing = [subject for subject in dict.fromkeys(resolved) if ("G", subject) not in self._scenes]
+        plain = [subject for subject in missing if not subject.between]
+        found = {subject: self._scenes[("G", subject)] for subject in resolved if subject not in missing}
+        for batch in ([plain] if plain else []) + [[subject] for subject in missing if subject.between]:
+            for subject, scene in zip(batch, self._watched(opened, batch), strict=True):
+                found[subject] = scene
+                self._keep(("G", subject), scene)
+        for subject in resolved:
+            if ("G", subject) in self._scenes:
+                self._scenes.move_to_end(("G", subject))
+        return [found[subject] for subject in resolved]
+
+    def _resolved(self, subject: Subject, opened: Opened) -> Subject:
+        """The same picture by the names that everybody gives it, so that it is found again."""
+        label = self.label(subject.label, subject.seed)
+        plain = replace(subject, checkpoint=opened.id, label=label)
+        if not subject.between:
+            return replace(plain, towards=None, towards_label=None, share=0.0)
+        return replace(
+            plain,
+            towards=_or(subject.towards, subject.seed),
+            towards_label=label if subject.towards_label is None else self.label(subject.towards_label),
+        )
+
+    def _watched(self, opened: Opened, subjects: Sequence[Subject]) -> list[Scene]:
+        """One batch through the generator itself, as `sagan attend` draws. A subject between two comes alone."""
+        generator = opened.generator.generator
+        layers = attention_layers(generator, "G")
+        first = subjects[0]
+        latents = draw_latents([subject.seed for subject in subjects], generator.z_dim, first.truncation)
+        numbers = np.asarray([subject.label for subject in subjects], dtype=np.int64)
+
+        def watch(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[dict[str, Tensor], Tensor]:
+            return record_inputs(layers, lambda: generator(*inner_batch(generator, rows, labels)))
+
+        if first.between:
+            other = draw_latents([_or(first.towards, first.seed)], generator.z_dim, first.truncation)[0]
+            rows = between_latents(latents[0], other, first.share)[None]
+            with between_classes(generator, int(numbers[0]), int(first.towards_label or 0), first.share) as label:
+                inputs, output = watch(rows, np.asarray([label]))
+        else:
+            inputs, output = watch(latents, numbers)
+        pictures = to_pixels(output[: len(subjects)])
+        seen = views(layers, inputs, len(subjects))
+        return [Scene(picture.copy(), view) for picture, view in zip(pictures, seen, strict=True)]
+
+    @memory_errors("Try another picture.")
+    def _judged(self, subject: Subject | Pixels, checkpoint: str | None) -> Scene:
+        if isinstance(subject, Subject):
+            opened = self.shelf.fetch(subject.checkpoint)
+            picture = self._generated([subject])[0].picture
+            label = self.label(subject.label, subject.seed)
+            key: tuple[Any, ...] | None = ("D", self._resolved(subject, opened))
+        else:
+            opened, picture, label, key = self.shelf.fetch(checkpoint), subject, 0, None
+        if key is not None and key in self._scenes:
+            return self._scenes[key]
+        discriminator = opened.discriminator()
+        device = next(discriminator.parameters()).device
+        signal = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
+        labels = torch.tensor([label], device=device) if self.classes else None
+        layers = attention_layers(discriminator, "D")
+        inputs, _ = record_inputs(layers, lambda: discriminator(signal, labels))
+        seen: dict[str, LayerView] = views(layers, inputs, 1)[0]
+        scene = Scene(picture, seen)
+        if key is not None:
+            self._keep(key, scene)
+        return scene
+
+    def _keep(self, key: tuple[Any, ...], scene: Scene) -> None:
+        self._scenes[key] = scene
+        while len(self._scenes) > INNER_BATCH and sum(kept.size for kept in self._scenes.values()) > MEMORY:
+            self._scenes.popitem(last=False)
+
+
+def _or(number: int | None, other: int) -> int:
+    return other if number is None else number

@@ -1,0 +1,253 @@
+"""All of it together: the addresses, the guard before them, and a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sagan import __version__
+from sagan.errors import ConfigError, ResourceError, SaganError
+from sagan.explorer import messages
+from sagan.explorer.answers import failure, sentence, status_of
+from sagan.explorer.endpoints import Endpoints
+from sagan.explorer.guard import App, Buckets, Guard
+from sagan.explorer.renderer import Renderer
+from sagan.explorer.tally import Tally
+from sagan.explorer.worker import QueueFull, TooLate
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HEADER_BYTES = 16 << 10
+HEADER_SECONDS = 10.0
+CONNECTIONS = 64
+EXTRA = "Install the extra: pip install 'sagan-torch[explore]'."
+CODES = {
+    400: "asks for what is not there, such as an unknown class",
+    401: "without the token",
+    403: "from another page",
+    404: "no such checkpoint, picture or grid",
+    408: "the body took too long to arrive",
+    409: "the checkpoint is damaged, or of another version",
+    413: "the body is too large",
+    415: "neither JSON nor a picture",
+    421: "to a name that is not ours",
+    422: "the body does not say what it must",
+    429: "too many requests, or the queue is full: Retry-After",
+    503: "not done within the deadline, or out of memory: Retry-After",
+}
+BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+WEBP = {"image/webp": {"schema": {"type": "string", "format": "binary"}}}
+
+
+def build_app(
+    renderer: Renderer, *, token: str, hosts: Sequence[str], cookie: str, buckets: Buckets | None = None
+) -> App:
+    """The whole application, guarded. hosts: `name:port` under which it answers.  cookie: the name of the page's cookie.
+
+    Raises ConfigError without the extra.
+    """
+    tally = Tally()
+    renderer.worker.noted = tally.drawn
+    app = _routes(Endpoints(renderer, tally))
+    paths = [route.path for route in app.routes if "{" not in route.path]
+    return Guard(app, token=token, hosts=hosts, cookie=cookie, tally=tally, routes=paths, buckets=buckets)
+
+
+def _routes(endpoints: Endpoints) -> Any:
+    require_web()
+    from fastapi import Body, FastAPI
+    from fastapi.exceptions import RequestValidationError
+
+    app = FastAPI(
+        title="sagan explore",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # the usual pages load their scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # an address is one address
+    )
+    trouble: dict[int | str, Any] = {
+        code: {"model": messages.Trouble, "description": words} for code, words in CODES.items()
+    }
+
+    def route(
+        path: str,
+        call: Any,
+        model: Any = None,
+        *,
+        content: Any = None,
+        listed: Any = None,
+        verb: str = "GET",
+        **more: Any,
+    ) -> None:
+        answers = dict(trouble)
+        if content is not None:
+            answers[200] = {"content": content, "description": "done"} | ({"model": listed} if listed else {})
+        app.add_api_route(path, call, methods=[verb], response_model=model, responses=answers, **more)
+
+    route("/", endpoints.page, include_in_schema=False)
+    route("/static/{name}", endpoints.static, include_in_schema=False)
+    route("/healthz", endpoints.health, messages.Health)
+    route("/metrics", endpoints.metrics, content={"text/plain": {}})
+    route("/api/v1/facts", endpoints.facts, messages.Facts)
+    route("/api/v1/run", endpoints.run, messages.RunFacts)
+    route("/api/v1/run/grids/{step}", endpoints.run_grid, content=PNG)
+    route("/api/v1/generate", endpoints.generate, content=PNG | WEBP | BINARY, listed=messages.Generated, verb="POST")
+    route("/api/v1/grid", endpoints.grid, content=PNG, verb="POST")
+    route("/api/v1/scene", endpoints.scene, content=BINARY, verb="POST")
+    route("/api/v1/attention", endpoints.attention, messages.RowsAnswer, verb="POST")
+    route("/api/v1/figure", endpoints.figure, content=PNG | BINARY, verb="POST")
+
+    async def upload(payload: bytes = Body(media_type="image/*")) -> Any:  # noqa: B008  # how FastAPI says it
+        return await endpoints.upload(payload)
+
+    route("/api/v1/pictures", upload, messages.Uploaded, verb="POST")
+
+    async def ours(request: Any, error: SaganError) -> Any:
+        status = status_of(error)
+        return failure(status, sentence(error), **({"retry-after": "5"} if status == 503 else {}))
+
+    async def full(request: Any, error: QueueFull) -> Any:
+        return failure(429, "too much is waiting already", **{"retry-after": str(error.after)})
+
+    async def late(request: Any, error: TooLate) -> Any:
+        return failure(503, "not done within the deadline", **{"retry-after": "5"})
+
+    async def invalid(request: Any, error: RequestValidationError) -> Any:
+        return failure(422, messages.first_fault(list(error.errors())))
+
+    async def unknown(request: Any, error: Any) -> Any:
+        return failure(error.status_code, str(error.detail).lower(), **(error.headers or {}))
+
+    from starlette.exceptions import HTTPException
+
+    app.add_exception_handler(SaganError, ours)
+    app.add_exception_handler(QueueFull, full)
+    app.add_exception_handler(TooLate, late)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, unknown)
+    return app
+
+
+def require_web() -> None:
+    """Raises ConfigError when the extra is not installed."""
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError("the explorer needs fastapi and uvicorn", remedy=EXTRA) from None
+
+
+def explore(
+    source: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    names: Sequence[str] = (),
+    device: str = "auto",
+    token: str | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Serve the explorer of a run, a checkpoint or a generator file until the process is told to stop.
+
+    host, port: where to listen; port 0 takes a free one.  names: further names under which others reach this machine.
+    told: gets each line for the person who waits, the address with its token last.
+    Raises ConfigError, CheckpointError's children, ResourceError when the port is taken.
+    """
+    require_web()
+    if host in ("0.0.0.0", "::") and not names:
+        raise ConfigError(
+            f"host {host} listens everywhere, but under which name will others come?",
+            remedy="Say it with --name, such as --name gpu3.lan.",
+        )
+    listener = listen(host, port)
+    port = listener.getsockname()[1]
+    renderer = Renderer(source, device=device)
+    try:
+        secret = token or secrets.token_urlsafe(16)
+        shown = names[0] if names else host
+        reached = {*LOOPBACK, *names, host} - {"0.0.0.0", "::"}
+        hosts = [f"{_bracketed(name)}:{port}" for name in reached]
+        app = build_app(renderer, token=secret, hosts=hosts, cookie=f"sagan-{port}")
+        for line in (*renderer.shelf.warnings, f"http://{_bracketed(shown)}:{port}/?token={secret}"):
+            told(line)
+        build_server(app).run(sockets=[listener])
+    finally:
+        renderer.close()
+        listener.close()
+
+
+def build_server(app: App) -> Any:
+    """A uvicorn server with our limits; `run(sockets=[...])` serves."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=HEADER_BYTES,
+            http=_impatient,
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+def _bracketed(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that waits for connections; port 0 takes a free one. Raises ResourceError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2 * CONNECTIONS)
+    except OSError as error:
+        listener.close()
+        raise ResourceError(
+            f"cannot listen on {host}:{port} ({error.strerror})", remedy="Use another --port."
+        ) from None
+    return listener
+
+
+def _impatient(**words: Any) -> Any:
+    """uvicorn's protocol, which by itself waits for ever for the rest of a request's headers."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    protocol = H11Protocol(**words)
+    connect = protocol.connection_made
+
+    def connection_made(transport: Any) -> None:
+        connect(transport)
+        loop = asyncio.get_running_loop()
+        before: Any = loop  # the request that the last look saw; none yet
+
+        def look() -> None:
+            nonlocal before
+            if transport.is_closing():
+                return
+            now = protocol.cycle
+            if now is before and (now is None or now.response_complete):  # nothing has begun since
+                if now is None or protocol.conn.trailing_data[0]:
+                    transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                transport.close()
+                return
+            before = now
+            loop.call_later(HEADER_SECONDS / 2, look)
+
+        loop.call_later(HEADER_SECONDS / 2, look)
+
+    protocol.connection_made = connection_made
+    return protocol

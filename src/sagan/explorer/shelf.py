@@ -1,0 +1,116 @@
+"""Ids and the checkpoints that they stand for. Requests name ids, never paths."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sagan.checkpoint.folder import step_folder, steps
+from sagan.checkpoint.retention import read_best
+from sagan.engines import open_engine
+from sagan.errors import CheckpointCorrupt, CheckpointMissing, ConfigError, SaganError
+from sagan.models.network import Discriminator
+from sagan.runtime import Runtime
+from sagan.sampling import Engine
+from sagan.training.state import MODEL
+from sagan.workflows.openers import OpenGenerator, open_checkpoint, open_discriminator, open_generator
+from sagan.workflows.run_folder import RunFolder
+
+MOST_OPEN = 3
+ONLY = "generator"  # the id of what is not one of a run's checkpoints
+
+
+@dataclass(frozen=True)
+class Entry:
+    """path: as a command would name it."""
+
+    id: str
+    path: Path
+    step: int | None
+
+
+@dataclass
+class Opened:
+    """A checkpoint with its networks; what is not needed at once is opened when it is."""
+
+    id: str
+    path: Path
+    generator: OpenGenerator
+    _runtime: Runtime
+    _engine: Engine | None = None
+    _discriminator: list[Discriminator | None] = field(default_factory=list)
+
+    def engine(self) -> Engine:
+        """The folded generator: the one that `sagan sample` draws with."""
+        if self._engine is None:
+            self._engine = open_engine("torch", self.generator.generator, self._runtime, "fp32")
+        return self._engine
+
+    def discriminator(self) -> Discriminator:
+        """Raises ConfigError where there is none."""
+        if not self._discriminator:
+            self._discriminator.append(open_discriminator(self.generator, runtime=self._runtime))
+        if self._discriminator[0] is None:
+            raise ConfigError("this file holds no discriminator", remedy="Open the run's folder instead.")
+        return self._discriminator[0]
+
+
+class Shelf:
+    """The checkpoints of a run, or the one of a file or a checkpoint folder. Its networks are for one thread."""
+
+    def __init__(self, source: Path, runtime: Runtime) -> None:
+        self.source, self._runtime = source, runtime
+        self.run = RunFolder(source) if (source / "run.toml").is_file() else None
+        self._open: OrderedDict[str, Opened] = OrderedDict()
+        self.warnings: list[str] = []
+        self.has_discriminator = self.run is not None or (source / MODEL).is_file()
+        self.fetch(None)  # says at once what is wrong
+
+    def entries(self) -> list[Entry]:
+        """What there is now, oldest first; training adds some and deletes others."""
+        if self.run is None:
+            return [Entry(ONLY, self.source, None)]
+        found = [step_folder(self.source, step) for step in steps(self.source)]
+        return [Entry(folder.name, folder, int(folder.name.removeprefix("step-"))) for folder in found]
+
+    def best(self) -> str | None:
+        """The id of the run's best checkpoint, where it knows one."""
+        try:
+            best = read_best(self.source) if self.run is not None else None
+        except SaganError:
+            return None
+        return None if best is None else step_folder(self.source, best.step).name
+
+    def fetch(self, id: str | None) -> Opened:
+        """The checkpoint of an id; None is the newest whole one. Raises CheckpointMissing and its kin."""
+        entries = self.entries()
+        if id is not None:
+            wanted = [entry for entry in entries if entry.id == id]
+            if not wanted:
+                remedy = "Choose another: training deletes old ones."
+                raise CheckpointMissing("there is no such checkpoint, or no longer", remedy=remedy)
+            return self._opened(wanted[0])
+        for entry in reversed(entries):
+            try:
+                return self._opened(entry)
+            except (CheckpointCorrupt, CheckpointMissing) as error:
+                if entry is entries[0]:
+                    raise
+                warning = f"passed over: {error}"
+                if warning not in self.warnings:
+                    self.warnings.append(warning)
+        raise CheckpointMissing("there is no checkpoint yet", where=self.source, remedy="Train it a little longer.")
+
+    def _opened(self, entry: Entry) -> Opened:
+        if entry.id in self._open:
+            self._open.move_to_end(entry.id)
+            return self._open[entry.id]
+        while len(self._open) >= MOST_OPEN:  # before the next one takes memory
+            self._open.popitem(last=False)
+        if self.run is None:
+            opened = open_generator(self.source, runtime=self._runtime)
+        else:
+            opened = open_checkpoint(entry.path, runtime=self._runtime)
+        self._open[entry.id] = Opened(entry.id, entry.path, opened, self._runtime)
+        return self._open[entry.id]
