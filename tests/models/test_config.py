@@ -60,8 +60,9 @@ def test_unknown_resolutions(resolution, nearest):
 
 
 def test_unknown_forms_of_attention(monkeypatch):
-    assert "attention is 'papper'. Choose one of official, paper, heykeetae, residual, or import what adds it." in one_line(
-        attention="papper"
+    assert (
+        "attention is 'papper'. Choose one of official, paper, heykeetae, residual, or import what adds it."
+        in one_line(attention="papper")
     )
     from sagan.layers.attention import ATTENTION, official
     from sagan.layers.control import CONTROLS
