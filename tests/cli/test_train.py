@@ -39,6 +39,7 @@ def test_paths_go_to_stdout_and_everything_else_to_stderr(train, capsys):
         grid=None,
         report=Path("r.html"),
         stopped="time is up",
+        first=True,
     )
     assert main(["train"]) == 0
     shown = capsys.readouterr()

@@ -14,10 +14,10 @@ from sagan.sampling import draw
 from sagan.training.reporting import read_log
 from sagan.visualise.grid import render_grid
 from sagan.workflows.attend import attend
-from sagan.workflows.chores import score_emblems
 from sagan.workflows.openers import open_generator
 from sagan.workflows.plan import plan
 from sagan.workflows.sample import sample
+from sagan.workflows.scoring import scorer_of
 from sagan.workflows.train import train
 
 MODES = {1: "L", 4: "RGBA"}
@@ -102,8 +102,5 @@ def test_a_plan_knows_the_channels(tiny, cut_outs, tmp_path):
 @pytest.mark.parametrize("channels", [1, 4])
 def test_emblems_that_are_not_rgb_are_not_scored(channels):
     """The score measures hues; it would call every grey emblem a failure."""
-    data = SimpleNamespace(data="emblems")
-    scene = SimpleNamespace(
-        config=SimpleNamespace(data=data), classes=("a", "b"), images=SimpleNamespace(channels=channels)
-    )
-    assert score_emblems(scene, SimpleNamespace()) is None
+    config = SimpleNamespace(data=SimpleNamespace(data="emblems"), output=SimpleNamespace(score="auto"))
+    assert scorer_of(config, SimpleNamespace(channels=channels, classes=("a", "b"))) is None

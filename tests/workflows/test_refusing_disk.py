@@ -150,7 +150,7 @@ def test_without_best_json_nothing_is_deleted(go, refuse, monkeypatch):
     def full(*arguments):
         raise ResourceError("the disk is full", where="best.json")
 
-    monkeypatch.setattr("sagan.workflows.chores.score_emblems", full)
+    monkeypatch.setattr("sagan.workflows.chores.find_best", full)
     out, notes = go(keep=2)
     assert steps(out) == [0, 1, 2, 3, 4]
     assert len(notes) == 1 and "which checkpoint is best could not be written" in notes[0]

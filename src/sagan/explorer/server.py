@@ -125,11 +125,15 @@ def _routes(endpoints: Endpoints) -> Any:
 
     from starlette.exceptions import HTTPException
 
-    app.add_exception_handler(SaganError, ours)
-    app.add_exception_handler(QueueFull, full)
-    app.add_exception_handler(TooLate, late)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, unknown)
+    answers: dict[type[Exception], Any] = {
+        SaganError: ours,
+        QueueFull: full,
+        TooLate: late,
+        RequestValidationError: invalid,
+        HTTPException: unknown,
+    }
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, answer)
     return app
 
 
@@ -185,6 +189,7 @@ def build_server(app: App) -> Any:
     """A uvicorn server with our limits; `run(sockets=[...])` serves."""
     import uvicorn
 
+    impatient: Any = _impatient  # uvicorn's types know classes only; it calls whatever it is given
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -194,7 +199,7 @@ def build_server(app: App) -> Any:
             limit_concurrency=CONNECTIONS,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=HEADER_BYTES,
-            http=_impatient,
+            http=impatient,
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=2,
@@ -249,5 +254,5 @@ def _impatient(**words: Any) -> Any:
 
         loop.call_later(HEADER_SECONDS / 2, look)
 
-    protocol.connection_made = connection_made
+    protocol.connection_made = connection_made  # type: ignore[method-assign]  # of this connection alone
     return protocol

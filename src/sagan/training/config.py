@@ -136,6 +136,12 @@ class OutputConfig(Record):
     failed_saves: int = option(
         3, "Saves in a row that may fail before the run stops; 0 stops at the first.", resume="free", ge=0
     )
+    score: Literal["auto", "off"] = option(
+        "auto", "Score each checkpoint and keep the best: emblems, or 1,000 colour pictures or more.", resume="free"
+    )
+    patience: int = option(
+        0, "End when so many scores in a row were no better than the best; 0 for never.", resume="free", ge=0
+    )
     tensorboard: bool = option(False, "Write TensorBoard events too (needs the extra 'track').", resume="free")
     threads: int = option(0, "Processor threads; 0 means all cores.", resume="schedule", ge=0, le=1024)
     peer_timeout: int = option(

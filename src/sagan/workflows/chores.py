@@ -9,19 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from sagan.checkpoint.generator_file import GeneratorRecord, pack_generator
-from sagan.checkpoint.retention import publish_or_make_room, read_best, retain, write_best
+from sagan.checkpoint.retention import publish_or_make_room, retain
 from sagan.config import RunConfig
 from sagan.data.batches import Batches
-from sagan.data.emblem_score import score
-from sagan.data.images import EMBLEMS, ImageSet
+from sagan.data.images import ImageSet
 from sagan.data.report import portable
 from sagan.disk import append_line, cut_log
-from sagan.errors import CheckpointError, ResourceError, SaganError
+from sagan.errors import ResourceError, SaganError
 from sagan.health.judge import Judgement, Watcher
-from sagan.sampling import draw
 from sagan.training.game import Game
 from sagan.training.loop import Chore, Length, Moment, Setback
 from sagan.training.reporting import Note, Progress, Saved, Watch, write_log_line
@@ -33,13 +29,12 @@ from sagan.workflows.grids import picture_grid
 from sagan.workflows.health import Observer, act, look, sound_checkpoint, watcher_of
 from sagan.workflows.reporting import write_report
 from sagan.workflows.run_folder import RunFolder, write_json, write_picture
+from sagan.workflows.scoring import WORTH_SAYING, Scorer, score_checkpoint, scorer_of
 from sagan.workflows.tensorboard import TensorBoard
 from sagan.workflows.troubles import Troubles
 
 REPORT_SHARE = 50  # a report is renewed when at least so many times its own cost has passed
-SCORED = 512
 EVENTS = "TensorBoard's events"
-PROTOCOL = f"structure score, {SCORED} pictures, averaged generator"
 
 
 @dataclass
@@ -60,6 +55,9 @@ class Scene:
     failed_saves: int = 0  # in a row, so far
     observer: Observer | None = None  # with `watcher`: the health watch, unless the record has it off
     watcher: Watcher | None = None
+    scorer: Scorer | None = None  # opened at the first checkpoint, as it looks at many pictures
+    scorer_known: bool = False
+    enough: bool = False  # whether the scores have stood still for as long as the record lets them
     failing: Judgement | None = None  # the verdict that ends the run, where the record asks for that
 
     def __post_init__(self) -> None:
@@ -200,7 +198,7 @@ def show(scene: Scene, game: Game) -> None:
 
 
 def save(scene: Scene, moment: Moment) -> None:
-    """A checkpoint; then the best by the structure score (emblems only), and retention, unless somebody waits.
+    """A checkpoint; then the best by its score, and retention, unless somebody waits.
 
     Some saves in a row may fail for the disk's sake (`failed_saves`), but never the last of a run: its work would be
     lost. Raises ResourceError.
@@ -218,7 +216,7 @@ def save(scene: Scene, moment: Moment) -> None:
     if is_stopped(scene, moment):
         return
     with scene.troubles.tolerate("which checkpoint is best", scene.folder.best):
-        best = score_emblems(scene, moment)  # when it fails, nothing is deleted: the best one may be any
+        best = find_best(scene, moment)  # when it fails, nothing is deleted: the best one may be any
         kept = scene.config.output.keep
         for warning in retain(scene.folder.path, kept, moment.game.step, best, sound_step=sound_checkpoint(scene)):
             scene.watch(Note(f"Warning: {warning}"))
@@ -261,26 +259,18 @@ def publish_checkpoint(scene: Scene, game: Game, seconds: float) -> None:
     scene.watch(Saved(saved, "checkpoint"))
 
 
-def score_emblems(scene: Scene, moment: Moment) -> int | None:
-    """Score the averaged generator where the truth is known; remember the best. Returns the best step, or None.
+def find_best(scene: Scene, moment: Moment) -> int | None:
+    """Score this checkpoint, where that is possible; the step of the best one. Says when long nothing has become better.
 
     Raises ResourceError when the disk does not let it be remembered.
-    Without classes each picture is compared with the class that it is nearest to.
     """
-    if scene.config.data.data != EMBLEMS or scene.images.channels != 3:
+    if not scene.scorer_known:
+        scene.scorer, scene.scorer_known = scorer_of(scene.config, scene.images), True
+    if scene.scorer is None:
         return None
-    labels = np.arange(SCORED) % len(scene.classes) if scene.classes else None
-    shares = score(draw(moment.game.averaged.model, range(SCORED), None if labels is None else labels.tolist()), labels)
-    values = {name: float(getattr(shares, name)) for name in ("mirror", "beacons", "silhouette", "structure")}
-    line = {"step": moment.game.step} | {f"score/{name}": value for name, value in values.items()}
-    with scene.troubles.tolerate("a line of the log", scene.folder.log):
-        write_log_line(scene.folder.log, line)
-    try:
-        best = read_best(scene.folder.path)
-    except CheckpointError as error:
-        scene.watch(Note(f"Warning: {error}"))
-        best = None
-    if best is None or best.protocol != PROTOCOL or values["structure"] >= best.value:
-        write_best(scene.folder.path, moment.game.step, values["structure"], PROTOCOL)
-        return moment.game.step
-    return best.step
+    game, patience = moment.game, scene.config.output.patience
+    standing = score_checkpoint(scene.folder, scene.scorer, game.averaged.model, game.step, scene.watch)
+    if standing.since and standing.since % WORTH_SAYING == 0:
+        scene.watch(Note(f"No better {scene.scorer.headline} score since step {standing.best:,}."))
+    scene.enough = 0 < patience <= standing.since
+    return standing.best

@@ -33,6 +33,7 @@ from sagan.workflows.run_folder import RunFolder, data_facts, write_json, write_
 from sagan.workflows.tensorboard import require_tensorboard
 
 SECONDS_BETWEEN_NOTES = 10.0
+PATIENCE = "patience: its scores no longer became better"
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _train(
                 seconds = _train_on(scene, game, chores, seconds, chores_count)
         if scene.failing is not None:
             raise stopped(scene, game, scene.failing)
-        ended_by = limits_reached(scene.length, game, seconds)
+        ended_by = limits_reached(scene.length, game, seconds) or (PATIENCE if scene.enough else "")
         (signal_number,) = ranks.greatest(stop.received or 0)
         if signal_number and not ended_by:
             raise Interrupted(
@@ -164,7 +165,7 @@ def _train_on(scene: Scene, game: Game, chores: Sequence[Chore], seconds: float,
                 length=scene.length,
                 seconds_before=seconds,
                 chores=chores,
-                stop=lambda: scene.stop() or scene.failing is not None,
+                stop=lambda: scene.stop() or scene.enough or scene.failing is not None,
                 went_back=lambda setback: went_back(scene, setback) if game.ranks.first else None,
                 chores_count=chores_count,
             )

@@ -10,7 +10,7 @@ from sagan.data.images import open_images
 from sagan.models.build import build_generator
 from sagan.models.config import ModelConfig
 from sagan.workflows.ablation import measures
-from sagan.workflows.ablation.measures import ON_EMBLEMS, ON_OTHERS, apart, default_measure
+from sagan.workflows.ablation.measures import ON_COLOUR, ON_EMBLEMS, ON_OTHERS, apart, default_measure
 
 
 def test_distance_by_hand():
@@ -50,4 +50,4 @@ def test_an_untrained_generator_has_no_structure():
 
 
 def test_other_pictures_are_not_ranked():
-    assert default_measure("photos/emblems", 3) is ON_OTHERS and ON_OTHERS.better == "neither"
+    assert default_measure("photos/emblems", 3) is ON_COLOUR and ON_COLOUR.better == "lower"

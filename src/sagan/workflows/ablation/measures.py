@@ -13,6 +13,8 @@ from sagan.data.emblem_score import score
 from sagan.data.emblems import EMBLEM_CLASSES
 from sagan.data.images import EMBLEMS, ImageSet
 from sagan.engines import fold
+from sagan.metrics.offline import offline_features
+from sagan.metrics.quick import COUNT, REAL, QuickStatistics, quick_score, quick_statistics
 from sagan.models.network import Generator
 from sagan.sampling import draw
 
@@ -52,6 +54,22 @@ def diversity(generator: Generator, images: ImageSet) -> dict[str, float]:
     return {"diversity": apart(drawn) / max(apart(real), 1e-12)}
 
 
+def distances(generator: Generator, images: ImageSet) -> dict[str, float]:
+    """The quick score of `metrics.quick`: Fréchet distance, KID, precision, recall, in the offline features."""
+    engine = fold(generator)
+    return quick_score(lambda seeds: draw(generator, seeds, engine=engine), _statistics(images))
+
+
+def _statistics(images: ImageSet) -> QuickStatistics:
+    """Of the real pictures, once a process."""
+    if images.fingerprint not in _KNOWN:
+        _KNOWN[images.fingerprint] = quick_statistics(offline_features(), images, recipe=f"at {images.resolution}")
+    return _KNOWN[images.fingerprint]
+
+
+_KNOWN: dict[str, QuickStatistics] = {}
+
+
 def apart(pictures: NDArray[np.uint8]) -> float:
     """Mean over pairs (first and last, second and last but one ...) of the root mean square difference, in levels of 255."""
     half = len(pictures) // 2
@@ -76,13 +94,25 @@ ON_OTHERS = Measure(
     " picture, and noise has diversity too. Rows cannot be ranked by it.",
 )
 
+ON_COLOUR = Measure(
+    distances,
+    "frechet",
+    "lower",
+    f"Fréchet distance in the offline features, {COUNT:,} pictures, at most {REAL:,} real, averaged generator",
+    "Not the FID of papers: another network compares, and few pictures make every distance larger. The same latents are drawn"
+    " in every cell, so that rows can be compared with each other, and with nothing else.",
+)
+
 
 def default_measure(data: str, channels: int) -> Measure:
-    """The structure score on emblems, where the truth is known; on other pictures their diversity, which ranks nothing.
+    """The structure score on emblems, where the truth is known; on other colour pictures a Fréchet distance; on grey ones and
+    those with transparency their diversity, which ranks nothing.
 
     data, channels: of the record.
     """
-    return ON_EMBLEMS if data == EMBLEMS and channels == 3 else ON_OTHERS
+    if channels != 3:
+        return ON_OTHERS
+    return ON_EMBLEMS if data == EMBLEMS else ON_COLOUR
 
 
 def _drawn(generator: Generator, count: int, labels: NDArray[np.int64] | None) -> NDArray[np.uint8]:
