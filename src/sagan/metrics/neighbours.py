@@ -64,10 +64,7 @@ def neighbour_distances(features: Features, ks: list[int]) -> NDArray[np.float64
     """Squared distance of each picture (n, d) to its k-th nearest other one -> (n, len(ks))."""
     found = np.empty((len(features), len(ks)))
     for part, squares in squared_distances(features, features):
-        rows = np.arange(part.stop - part.start)
-        squares[rows, rows + part.start] = -1.0  # itself comes first, also before a duplicate
-        ordered = np.partition(squares, ks, axis=1)
-        found[part] = ordered[:, ks]
+        found[part] = np.partition(squares, ks, axis=1)[:, ks]  # place 0 is itself, or a duplicate at the same distance
     return found
 
 
