@@ -146,8 +146,9 @@ def stopped(scene: Scene, game: Game, judgement: Judgement) -> HealthError:
 
 
 def sound_checkpoint(scene: Scene) -> int | None:
-    """The newest checkpoint from before the looks that failed, by its step; None without one, or without a watch."""
-    if scene.watcher is None:
+    """The newest checkpoint from before the looks that failed, by its step; None without one, or where nobody will ask for it:
+    without a watch, or under one that only warns, whose run keeps its best by score."""
+    if scene.watcher is None or scene.config.training.health == "warn":
         return None
     return max((step for step in steps(scene.folder.path) if step <= scene.watcher.sound_until), default=None)
 
