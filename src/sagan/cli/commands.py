@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic.fields import FieldInfo
-
 from sagan.cli.options import Fields, default_hint, read_words
 from sagan.cli.printing import deliver, duration, note, say, say_rows, say_text
+from sagan.cli.reading import need, path_of, pixels, say_paths, words_of
 from sagan.cli.verbs import (
-    AblateWords,
     AttendWords,
     BenchWords,
     CheckWords,
-    CompareWords,
-    DoctorWords,
-    EvaluateWords,
     ExploreWords,
     InterpolateWords,
-    LeakWords,
     SampleWords,
     TimelapseWords,
     TrainWords,
     VerifyWords,
     checked,
 )
-from sagan.config import SLOTS, TABLES, read_toml, to_toml
+from sagan.config import SLOTS, TABLES, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
-from sagan.errors import CheckpointCorrupt, ConfigError
+from sagan.errors import CheckpointCorrupt
 from sagan.presets import PRESETS, assemble, run_folder
 
 
@@ -58,7 +51,7 @@ def train(argv: list[str]) -> int:
     if not result.first:
         return 0
     note(f"{result.stopped}: step {result.step:,}, {result.images:,} pictures, {duration(result.seconds)}")
-    _say_paths([result.run, result.grid, result.report])
+    say_paths([result.run, result.grid, result.report])
     return 0
 
 
@@ -79,7 +72,7 @@ def _train_words(argv: list[str]) -> dict[str, Any]:
 
 def sample(argv: list[str]) -> int:
     """`sagan sample RUN|FILE`."""
-    words = _words(
+    words = words_of(
         argv, "sample", "Draw pictures. The same seed gives the same picture everywhere.", SampleWords, ["source"]
     )
     own = checked(SampleWords, words)
@@ -91,7 +84,7 @@ def sample(argv: list[str]) -> int:
         seeds=own.seeds,
         classes=own.classes,
         trunc=own.trunc,
-        out=_path(own.out),
+        out=path_of(own.out),
         format=own.format,
         engine=own.engine,
         precision=own.precision,
@@ -100,14 +93,14 @@ def sample(argv: list[str]) -> int:
     for warning in result.warnings:
         note(warning)
     note(f"{result.count:,} pictures in {duration(result.seconds)}")
-    _say_paths(result.paths)
+    say_paths(result.paths)
     return 0
 
 
 def attend(argv: list[str]) -> int:
     """`sagan attend RUN|FILE`."""
     about = "Draw where each attention layer looks from some pixels of a picture: the paper's figures 1 and 5."
-    own = checked(AttendWords, _words(argv, "attend", about, AttendWords, ["source"]))
+    own = checked(AttendWords, words_of(argv, "attend", about, AttendWords, ["source"]))
     from sagan.workflows.attend import attend
 
     result = attend(
@@ -115,23 +108,23 @@ def attend(argv: list[str]) -> int:
         seed=own.seed,
         label=own.label,
         trunc=own.trunc,
-        at=_pixels(own.at),
+        at=pixels(own.at),
         points=own.points,
         layers=None if own.layer is None else list(own.layer),
-        image=_path(own.image),
-        out=_path(own.out),
+        image=path_of(own.image),
+        out=path_of(own.out),
         device=own.device,
     )
     for line in result.lines:
         note(line)
-    _say_paths(result.paths)
+    say_paths(result.paths)
     return 0
 
 
 def interpolate(argv: list[str]) -> int:
     """`sagan interpolate RUN|FILE`."""
     about = "Draw what lies between pictures: a film, or a strip. With --at, where attention looks meanwhile."
-    own = checked(InterpolateWords, _words(argv, "interpolate", about, InterpolateWords, ["source"]))
+    own = checked(InterpolateWords, words_of(argv, "interpolate", about, InterpolateWords, ["source"]))
     from sagan.workflows.interpolate import interpolate
 
     result = interpolate(
@@ -143,83 +136,28 @@ def interpolate(argv: list[str]) -> int:
         loop=own.loop,
         bend=own.bend,
         trunc=own.trunc,
-        at=_pixels(own.at),
+        at=pixels(own.at),
         layer=own.layer,
         size=own.size,
-        out=_path(own.out),
+        out=path_of(own.out),
         device=own.device,
     )
     for warning in result.warnings:
         note(warning)
     note(f"{result.frames:,} pictures in {duration(result.seconds)}")
-    _say_paths([result.path])
+    say_paths([result.path])
     return 0
 
 
 def timelapse(argv: list[str]) -> int:
     """`sagan timelapse RUN`."""
     about = "A film of a run's picture grids: how the pictures came to be."
-    own = checked(TimelapseWords, _words(argv, "timelapse", about, TimelapseWords, ["run"]))
+    own = checked(TimelapseWords, words_of(argv, "timelapse", about, TimelapseWords, ["run"]))
     from sagan.workflows.timelapse import timelapse
 
-    result = timelapse(Path(own.run), fps=own.fps, most=own.frames, out=_path(own.out))
+    result = timelapse(Path(own.run), fps=own.fps, most=own.frames, out=path_of(own.out))
     note(f"{result.grids:,} grids")
-    _say_paths([result.path])
-    return 0
-
-
-def evaluate(argv: list[str]) -> int:
-    """`sagan evaluate RUN|FILE|FOLDER`."""
-    about = "Measure drawn pictures, or a folder of pictures, against real ones."
-    own = checked(EvaluateWords, _words(argv, "evaluate", about, EvaluateWords, ["source"]))
-    from sagan.cli.progress import Counting
-    from sagan.workflows.evaluate import evaluate
-
-    with Counting() as counting:
-        result = evaluate(
-            Path(own.source),
-            own.data,
-            metrics=[word.strip() for word in own.metrics.split(",") if word.strip()],
-            features=own.features,
-            n=own.n,
-            real=own.real,
-            seed=own.seed,
-            against=_path(own.against),
-            out=_path(own.out),
-            device=own.device,
-            tell=counting,
-        )
-    say_rows(result.rows)
-    for line in result.notes:
-        note(line)
-    note(f"measured in {duration(result.seconds)}")
-    _say_paths([result.out])
-    return 0
-
-
-def leak(argv: list[str]) -> int:
-    """`sagan leak RUN|FILE|FOLDER`; ends with code 0 whatever the verdict, since it is an answer and no fault."""
-    about = "Look for the nearest training picture of each drawn one, and say whether any is a copy."
-    own = checked(LeakWords, _words(argv, "leak", about, LeakWords, ["source"]))
-    from sagan.cli.progress import Counting
-    from sagan.workflows.leak import leak
-
-    with Counting() as counting:
-        result = leak(
-            Path(own.source),
-            own.data,
-            n=own.n,
-            baseline=own.baseline,
-            seed=own.seed,
-            out=_path(own.out),
-            device=own.device,
-            tell=counting,
-        )
-    say_rows(result.rows)
-    for line in result.notes:
-        note(line)
-    note(f"looked up in {duration(result.seconds)}")
-    _say_paths([result.page])
+    say_paths([result.path])
     return 0
 
 
@@ -228,7 +166,7 @@ def explore(argv: list[str]) -> int:
     about = (
         "Open a page where a click on a generated pixel shows where the network looked, and serve pictures over HTTP."
     )
-    own = checked(ExploreWords, _words(argv, "explore", about, ExploreWords, ["source"]))
+    own = checked(ExploreWords, words_of(argv, "explore", about, ExploreWords, ["source"]))
     from sagan.explorer.server import explore
 
     def told(line: str) -> None:
@@ -252,27 +190,27 @@ def data_check(argv: list[str]) -> int:
         groups={"": CheckWords.model_fields, "pictures": fields},
         hint=default_hint,
     )
-    _need(words, "data", "sagan data check")
+    need(words, "data", "sagan data check")
     own = checked(CheckWords, {name: words.pop(name) for name in CheckWords.model_fields if name in words})
     from sagan.workflows.check_data import check_data
     from sagan.workflows.run_folder import need_suffix
 
-    out = _path(own.out)
+    out = path_of(own.out)
     need_suffix(out, ".png", "the preview")
-    report = _path(own.report)
+    report = path_of(own.report)
     need_suffix(report, ".jsonl", "the report")
     result = check_data(checked(DataConfig, words), own.resolution, out, channels=own.channels, report=report)
     say_rows(result.rows)
     for line in [*result.notes, *result.bad]:
         note(line)
-    _say_paths([result.preview, result.report])
+    say_paths([result.preview, result.report])
     return int(result.exit_code)
 
 
 def verify(argv: list[str]) -> int:
     """`sagan verify RUN|CHECKPOINT|GENERATOR`; ends with code 4 when one differs from what was written."""
     about = "Check every checkpoint of a run, one of them, or a generator file against the hashes stored with it."
-    own = checked(VerifyWords, _words(argv, "verify", about, VerifyWords, ["run"]))
+    own = checked(VerifyWords, words_of(argv, "verify", about, VerifyWords, ["run"]))
     from sagan.workflows.verify import verify
 
     rows = verify(Path(own.run))
@@ -281,85 +219,6 @@ def verify(argv: list[str]) -> int:
         for checkpoint, ok, text in rows
     )
     return 0 if all(ok for _, ok, _ in rows) else CheckpointCorrupt.exit_code
-
-
-def doctor(argv: list[str]) -> int:
-    """`sagan doctor RUN`; ends with code 6 when the run does not work."""
-    about = "Judge a run by its log: does it work, since when not, by which numbers, and what to change."
-    own = checked(DoctorWords, _words(argv, "doctor", about, DoctorWords, ["run"]))
-    from sagan.workflows.doctor import doctor
-
-    found = doctor(Path(own.run))
-    say_rows(found.rows)
-    for line in found.notes:
-        note(line)
-    return found.exit_code
-
-
-def ablate(argv: list[str]) -> int:
-    """`sagan ablate [DATA] [options of training]`."""
-    groups: dict[str, Fields] = {"": AblateWords.model_fields}
-    groups |= {table: {n: f for n, f in r.model_fields.items() if n != "out"} for table, r in TABLES.items()}
-    words = read_words(
-        argv,
-        prog="sagan ablate",
-        about="Train every row of the paper's ablations with several seeds and the same budget each (--time, --steps or"
-        " --kimg; 5m otherwise), and tabulate them. The same command goes on where it stopped.",
-        positionals={"data": SLOTS["data"].field},
-        needed=False,
-        groups=groups,
-        hint=lambda name, field: default_hint(name, field) if name in AblateWords.model_fields else "",
-    )
-    own = checked(AblateWords, {name: words.pop(name) for name in AblateWords.model_fields if name in words})
-    file = _path(own.config)
-    from sagan.workflows.ablation.plan import budget, plan, set_up
-    from sagan.workflows.ablation.rows import GROUPS
-
-    said = {*words, *(read_toml(file) if file else ())}
-    base = assemble({**words, **budget(said)}, preset=own.preset, file=file, resume="off")
-    ablation = set_up(base, Path(own.out), rows=own.rows or GROUPS, seeds=own.seeds, jobs=own.jobs)
-    if own.dry_run:
-        planned = plan(ablation)
-        say_text(to_toml(planned.base))
-        say("")
-        say_rows(planned.rows)
-        return 0
-    need_writable(ablation.folder)
-    from sagan.cli.progress import Watch
-    from sagan.workflows.ablate import ablate
-
-    with Watch() as watch:
-        result = ablate(ablation, watch=watch)
-    for line in result.lines:
-        say(line)
-    _say_paths(result.paths)
-    return 0
-
-
-def compare(argv: list[str]) -> int:
-    """`sagan compare RUN RUN ...`."""
-    fields = CompareWords.model_fields
-    words = read_words(
-        argv,
-        prog="sagan compare",
-        about="Put runs side by side: what differs in their records, their scores by protocol, curves, grids.",
-        positionals={"runs": fields["runs"]},
-        groups={"": {"out": fields["out"]}},
-        hint=default_hint,
-    )
-    _need(words, "runs", "sagan compare")
-    own = checked(CompareWords, words)
-    from sagan.workflows.compare import compare
-    from sagan.workflows.run_folder import need_suffix
-
-    out = _path(own.out) or Path("compare.html")
-    need_suffix(out, ".html", "the page")
-    result = compare([Path(run) for run in own.runs], out)
-    say_rows(result.rows)
-    for line in result.warnings:
-        note(line)
-    _say_paths([result.page])
-    return 0
 
 
 def bench(argv: list[str]) -> int:
@@ -405,42 +264,3 @@ def presets(argv: list[str]) -> int:
     read_words(argv, prog="sagan presets", about=about, positionals={}, groups={}, hint=default_hint)
     say_rows((entry.name, entry.summary) for entry in PRESETS.values())
     return 0
-
-
-def _words(argv: list[str], verb: str, about: str, record: Any, positionals: Sequence[str]) -> dict[str, Any]:
-    fields: dict[str, FieldInfo] = record.model_fields
-    words = read_words(
-        argv,
-        prog=f"sagan {verb}",
-        about=about,
-        positionals={name: fields[name] for name in positionals},
-        groups={"": {name: field for name, field in fields.items() if name not in positionals}},
-        hint=default_hint,
-    )
-    for name in positionals:
-        _need(words, name, f"sagan {verb}")
-    return words
-
-
-def _need(words: dict[str, Any], name: str, prog: str) -> None:
-    if name not in words:
-        raise ConfigError(f"{name.upper()} is missing", remedy=f"Write {prog} {name.upper()}; see {prog} --help.")
-
-
-def _pixels(numbers: tuple[int, ...] | None) -> list[tuple[int, int]] | None:
-    """(20, 31, 5, 7) -> [(20, 31), (5, 7)]: X,Y of each point."""
-    if numbers is None:
-        return None
-    if len(numbers) % 2 or not numbers:
-        raise ConfigError(f"at is {','.join(map(str, numbers))}", remedy="Write pixels as X,Y: --at 20,31 --at 5,7.")
-    return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
-
-
-def _say_paths(paths: Sequence[Path | None]) -> None:
-    for path in paths:
-        if path is not None:
-            say(path)

@@ -13,7 +13,7 @@ from sagan.cli.printing import complain, confess, deliver, leave_broken_streams,
 from sagan.errors import ConfigError, ResourceError, SaganError
 from sagan.training.stopping import Stopped
 
-# verb -> its line in the help. Each is a function of sagan.cli.commands, imported when it is used.
+# verb -> its line in the help. Each is a function of sagan.cli.commands, or of sagan.cli.judging, imported when it is used.
 VERBS = {
     "train": "train on your pictures, or on the built-in demo set",
     "sample": "draw pictures from a trained generator",
@@ -32,6 +32,8 @@ VERBS = {
     "info": "show versions, devices and what this machine can do",
     "presets": "list the presets that training can start from",
 }
+
+JUDGING = {"evaluate", "leak", "doctor", "ablate", "compare"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,10 +88,16 @@ def _run(argv: list[str]) -> int:
         say(f"sagan {__version__}")
         return 0
     verb, rest = _verb(argv)
-    command: Callable[[list[str]], int] = getattr(import_module("sagan.cli.commands"), verb.replace(" ", "_"))
-    code = command(rest)
+    code = command_of(verb)(rest)
     deliver()
     return code
+
+
+def command_of(verb: str) -> Callable[[list[str]], int]:
+    """The function of a verb: its words -> its exit code."""
+    module = import_module("sagan.cli.judging" if verb in JUDGING else "sagan.cli.commands")
+    command: Callable[[list[str]], int] = getattr(module, verb.replace(" ", "_"))
+    return command
 
 
 def _verb(argv: list[str]) -> tuple[str, list[str]]:
