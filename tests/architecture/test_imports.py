@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors", "records", "randomness", "disk"},
     "models": {"layers", "errors", "records"},
     "checkpoint": {"models", "disk", "errors", "records"},
+    "interop": {"models", "layers", "checkpoint", "disk", "errors", "records"},
     "sampling": {"errors", "randomness", "models"},
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
     "visualise": {"layers", "sampling", "errors", "disk"},
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
         "errors", "records", "randomness", "disk", "runtime", "layers", "losses", "data", "models", "checkpoint",
-        "engines", "sampling", "visualise", "training", "config", "presets",
+        "engines", "sampling", "visualise", "training", "interop", "config", "presets",
     },
     "cli": RECORDS
     | {"config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}
