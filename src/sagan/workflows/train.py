@@ -27,6 +27,7 @@ from sagan.workflows.grids import real_grid
 from sagan.workflows.resuming import check_pictures, check_record, find_checkpoint, go_on
 from sagan.workflows.run_folder import RunFolder, data_facts, write_json, write_picture, write_skipped
 from sagan.workflows.tensorboard import require_tensorboard
+from sagan.workflows.warm_start import start_from
 
 SECONDS_BETWEEN_NOTES = 10.0
 
@@ -79,6 +80,8 @@ def train(
         game = new_game(config.model, config.training, len(images.classes), runtime, counts=images.class_counts())
         facts = environment(runtime, runtime.precision(config.training.precision))
         state = None if checkpoint is None else go_on(game, checkpoint, facts, watch)
+        if state is None and config.training.init_from:
+            start_from(game, Path(config.training.init_from), watch)
         seconds = 0.0 if state is None else state.seconds
         stop = StopSignals()  # entered around the loop: before it there is nothing to save, and a signal ends it all
         with _batches(config, images, 0 if state is None else state.position) as batches:
