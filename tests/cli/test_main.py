@@ -11,7 +11,7 @@ import pytest
 import sagan
 from sagan.cli import commands
 from sagan.cli.leaving import WORDS
-from sagan.cli.main import VERBS, main
+from sagan.cli.main import VERBS, function_of, main
 from sagan.training.stopping import SIGNALS
 
 
@@ -25,7 +25,7 @@ def test_help_has_one_line_a_verb(capsys):
 
 def test_every_verb_has_a_command_and_a_help_text(capsys):
     for verb in VERBS:
-        assert callable(getattr(commands, verb.replace(" ", "_")))
+        assert callable(getattr(commands, function_of(verb)))
         assert main([*verb.split(), "--help"]) == 0
         assert f"usage: sagan {verb}" in capsys.readouterr().out
 

@@ -143,7 +143,7 @@ def zips(gadget: bytes) -> dict[str, bytes]:
     compressed = io.BytesIO()
     with zipfile.ZipFile(compressed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", data)
-        archive.writestr("archive/data/0", bytes(200 << 20))
+        archive.writestr("archive/data/0", bytes(16 << 20))
     central = whole.rindex(b"PK\x01\x02")
     forged = whole[: central + 20] + struct.pack("<II", 2**31, 2**31) + whole[central + 28 :]
     encrypted = whole[: central + 8] + b"\x01" + whole[central + 9 :]

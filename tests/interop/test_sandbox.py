@@ -26,12 +26,19 @@ def test_the_corpus_has_the_bars_number_of_kinds():
     assert len(KINDS) >= 60
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(the canary's path, the corpus), made once."""
+    canary = tmp_path_factory.mktemp("canaries") / "canary"
+    return canary, corpus(str(canary))
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_malicious_file_is_refused(kind, tmp_path):
+def test_a_malicious_file_is_refused(kind, made, tmp_path):
     """Nothing is run, nothing written, and it is over soon. What the reading process may take is limited by the kernel."""
-    canary = tmp_path / "canary"
+    canary, files = made
     path = tmp_path / "model.pth"
-    path.write_bytes(corpus(str(canary))[kind])
+    path.write_bytes(files[kind])
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     with pytest.raises(SaganError) as caught:
         read_foreign(path)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 from sagan.cli.leaving import WORDS, LeaveAtOnce
@@ -19,6 +20,7 @@ VERBS = {
     "sample": "draw pictures from a trained generator",
     "attend": "show where the network looks while it draws a picture",
     "data check": "look at a set of pictures before training on it",
+    "import": "open a checkpoint of another project",
     "verify": "check every checkpoint of a run against its hashes",
     "bench": "time training steps and drawing on this machine",
     "info": "show versions, devices and what this machine can do",
@@ -78,10 +80,15 @@ def _run(argv: list[str]) -> int:
         say(f"sagan {__version__}")
         return 0
     verb, rest = _verb(argv)
-    command: Callable[[list[str]], int] = getattr(import_module("sagan.cli.commands"), verb.replace(" ", "_"))
+    command: Callable[[list[str]], int] = getattr(import_module("sagan.cli.commands"), function_of(verb))
     code = command(rest)
     deliver()
     return code
+
+
+def function_of(verb: str) -> str:
+    """The name of a verb's function in sagan.cli.commands: 'data check' -> 'data_check', 'import' -> 'import_'."""
+    return verb.replace(" ", "_") + ("_" if iskeyword(verb) else "")
 
 
 def _verb(argv: list[str]) -> tuple[str, list[str]]:

@@ -236,7 +236,7 @@ def _tensor(arguments: tuple[Any, ...]) -> View:
     for size in shape:
         count *= size
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if count and (last >= storage.count or count > storage.count):
+    if count and last >= storage.count:
         raise Broken(f"a tensor that reaches to element {last} of a storage of {storage.count}")
     if count > 1 and not _distinct(shape, strides):
         raise Refused("a tensor whose elements lie on top of each other")
