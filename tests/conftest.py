@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -23,6 +24,15 @@ def interrupts_arrive():
     """A shell that runs the tests in the background has Ctrl-C ignored in them, and in every process they start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """The folder of answers that other projects' own networks gave; their files are no part of this repository."""
+    folder = Path(os.environ.get("SAGAN_GOLDEN", HERE.parents[1] / "shared" / "golden"))
+    if not folder.is_dir():
+        pytest.skip(f"no recorded answers of other projects' networks at {folder}")
+    return folder
 
 
 @pytest.fixture(scope="session")

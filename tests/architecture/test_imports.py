@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors", "records", "randomness", "disk"},
     "models": {"layers", "errors", "records"},
     "checkpoint": {"models", "disk", "errors", "records"},
+    "interop": {"models", "layers", "checkpoint", "disk", "errors", "records"},
     "sampling": {"errors", "randomness", "models"},
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
     "metrics": {"data", "checkpoint", "randomness", "disk", "errors", "records"},
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
         "errors", "records", "randomness", "disk", "ranks", "runtime", "layers", "losses", "data", "models", "checkpoint",
-        "engines", "sampling", "health", "metrics", "visualise", "training", "config", "presets",
+        "engines", "sampling", "health", "metrics", "visualise", "training", "interop", "config", "presets",
     },
     "explorer": {
         "errors", "records", "disk", "runtime", "layers", "models.network", "checkpoint", "engines", "sampling", "visualise",

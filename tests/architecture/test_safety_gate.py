@@ -1,18 +1,22 @@
 """No way to run code from a file: a static look at every call and import of the package.
 
 What the gate refuses: unpickling in every form, `eval` and `exec`, YAML, unpacking archives to disk, shells, downloads.
-The one file that may read foreign pickled checkpoints, inside its sandbox, is on the allow-list.
+No file is excepted: foreign checkpoints are read by a machine of our own that runs nothing (`interop/pickles.py`), and only
+the sandboxed process may import that.
 """
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 
 import pytest
 from syntax import aliases, dotted
 
-MAY_READ_FOREIGN_PICKLES = {"interop/sandbox.py"}
+READERS = {"interop/pickles.py", "interop/torch_files.py"}  # what a foreign file's bytes are given to
+MAY_IMPORT_READERS = {"interop/child.py", "interop/torch_files.py"}
+MAY_START_THE_PROCESS = {"interop/sandbox.py"}
 
 MODULES = {
     "pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml",
@@ -61,8 +65,27 @@ def faults(tree: ast.AST) -> Iterator[str]:
 
 def test_the_package_runs_no_code_from_files(modules):
     for path, tree in modules.items():
-        if path not in MAY_READ_FOREIGN_PICKLES:
-            assert list(faults(tree)) == [], f"src/sagan/{path}"
+        assert list(faults(tree)) == [], f"src/sagan/{path}"
+
+
+def test_foreign_files_are_read_in_the_sandboxed_process_alone(modules):
+    """The readers run where everything was given up first: nothing else of the package imports them."""
+    names = {f"sagan.{path.removesuffix('.py').replace('/', '.')}" for path in READERS}
+    for path, tree in modules.items():
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+        imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        assert path in MAY_IMPORT_READERS or not imported & names, f"src/sagan/{path}"
+        assert path in MAY_START_THE_PROCESS or "sagan.interop.child" not in ast.unparse(tree), f"src/sagan/{path}"
+
+
+def test_the_sandboxed_process_imports_the_standard_library_alone(modules):
+    """It is started without site-packages; torch in it would be a large surface."""
+    for path in {"interop/child.py", "interop/confine.py", *READERS}:
+        for node in ast.walk(modules[path]):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            strays = {name for name in names if not name.startswith("sagan.interop.")} - set(sys.stdlib_module_names)
+            assert {name for name in strays if name.split(".")[0] not in sys.stdlib_module_names} == set(), path
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sagan.training.reporting import Note
 def train(workflow):
     result = SimpleNamespace(
         run=Path("runs/x"), step=600, images=38_400, seconds=125.0, grid=Path("runs/x/g.png"),
-        report=Path("runs/x/report.html"), stopped="all steps done",
+        report=Path("runs/x/report.html"), stopped="all steps done", first=True,
     )  # fmt: skip
     return workflow("train", "train", result)
 

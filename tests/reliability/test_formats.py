@@ -14,7 +14,7 @@ def failures(tmp_path, monkeypatch, *checks):
 
 
 def test_a_missing_migration_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(migration, "GENERATOR", {1: lambda facts: facts})
+    monkeypatch.setattr(migration, "GENERATOR", {**migration.GENERATOR, 1: lambda facts: facts})
     (line,) = failures(tmp_path, monkeypatch, formats.opens_and_draws)
     assert line.startswith("v1 opens_and_draws: CheckpointCorrupt") and "channels" in line
 

@@ -38,8 +38,13 @@ def publish(run: Path, step: int, files: Mapping[str, bytes], disk: Disk = DISK)
     Raises ResourceError; older checkpoints are then as they were.
     """
     final = step_folder(run, step)
-    publish_folder(final, {**files, MANIFEST: make_manifest(step, files)}, disk)  # the manifest last: it vouches
+    publish_files(final, step, files, disk)
     return final
+
+
+def publish_files(folder: Path, step: int, files: Mapping[str, bytes], disk: Disk = DISK) -> None:
+    """As `publish`, under a name of one's own: a checkpoint that belongs to no run. Raises ResourceError."""
+    publish_folder(folder, {**files, MANIFEST: make_manifest(step, files)}, disk)  # the manifest last: it vouches
 
 
 def steps(run: Path) -> list[int]:

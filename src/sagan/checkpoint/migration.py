@@ -59,5 +59,10 @@ def _unchanged(facts: Facts) -> Facts:
     return facts
 
 
-GENERATOR: Steps = {1: _without_channels}
+def _new_options(facts: Facts) -> Facts:
+    """Schema 3 of a generator's model may have `d_shortcut`, `g_up` and `layout`; without them it is as before."""
+    return facts
+
+
+GENERATOR: Steps = {1: _without_channels, 2: _new_options}
 MANIFEST: Steps = {1: _unchanged}

@@ -13,6 +13,7 @@ from sagan.cli.verbs import (
     BenchWords,
     CheckWords,
     ExploreWords,
+    ImportWords,
     InterpolateWords,
     SampleWords,
     TimelapseWords,
@@ -20,10 +21,10 @@ from sagan.cli.verbs import (
     VerifyWords,
     checked,
 )
-from sagan.config import SLOTS, TABLES, to_toml
+from sagan.config import SLOTS, TABLES, read_toml, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
-from sagan.errors import CheckpointCorrupt
+from sagan.errors import CheckpointCorrupt, ConfigError
 from sagan.presets import PRESETS, assemble, run_folder
 
 
@@ -33,6 +34,14 @@ def train(argv: list[str]) -> int:
     own = checked(TrainWords, {name: words.pop(name) for name in TrainWords.model_fields if name in words})
     file = None if own.config is None else Path(own.config)
     config = assemble(words, preset=own.preset, file=file, resume=own.resume)
+    if config.training.init_from and own.resume in ("auto", "off") and not (run_folder(config) / "run.toml").exists():
+        from sagan.workflows.warm_start import options_of  # sizes are those of the weights, unless somebody said others
+
+        said = {**(read_toml(file) if file is not None else {}), **words}
+        words |= {
+            name: value for name, value in options_of(Path(config.training.init_from)).items() if name not in said
+        }
+        config = assemble(words, preset=own.preset, file=file, resume=own.resume)
     if own.dry_run:
         from sagan.workflows.plan import plan
 
@@ -219,6 +228,28 @@ def verify(argv: list[str]) -> int:
         for checkpoint, ok, text in rows
     )
     return 0 if all(ok for _, ok, _ in rows) else CheckpointCorrupt.exit_code
+
+
+def import_(argv: list[str]) -> int:
+    """`sagan import FILE|FOLDER`, or `sagan import inception FILE`."""
+    about = "Open a checkpoint of StudioGAN, BigGAN-PyTorch, mimicry, mmgeneration or heykeetae, without running it."
+    own = checked(ImportWords, words_of(argv, "import", about, ImportWords, ["source", "file"], needed=1))
+    if (own.source == "inception") != (own.file is not None):
+        remedy = "Write sagan import FILE, or sagan import inception FILE -o inception.safetensors."
+        raise ConfigError(f"unexpected word {own.file!r}" if own.file else "FILE is missing", remedy=remedy)
+    from sagan.workflows.import_foreign import import_foreign, import_inception
+
+    if own.file is not None:
+        result = import_inception(Path(own.file), path_of(own.out) or Path("inception.safetensors"))
+    else:
+        said = {"d_pool": own.d_pool, "d_shortcut": own.d_shortcut}
+        options = {name: value for name, value in said.items() if value is not None}
+        result = import_foreign(Path(own.source), path_of(own.out), options)
+    say_rows(result.rows)
+    for line in result.notes:
+        note(line)
+    say_paths([result.out])
+    return 0
 
 
 def bench(argv: list[str]) -> int:

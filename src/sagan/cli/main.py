@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 from sagan.cli.leaving import WORDS, LeaveAtOnce
@@ -26,6 +27,7 @@ VERBS = {
     "data check": "look at a set of pictures before training on it",
     "ablate": "train the paper's ablations and tabulate them",
     "compare": "put runs side by side on one page",
+    "import": "open a checkpoint of another project",
     "verify": "check every checkpoint of a run against its hashes",
     "doctor": "say whether a run works, and what to change if not",
     "bench": "time training steps and drawing on this machine",
@@ -96,7 +98,7 @@ def _run(argv: list[str]) -> int:
 def command_of(verb: str) -> Callable[[list[str]], int]:
     """The function of a verb: its words -> its exit code."""
     module = import_module("sagan.cli.judging" if verb in JUDGING else "sagan.cli.commands")
-    command: Callable[[list[str]], int] = getattr(module, verb.replace(" ", "_"))
+    command: Callable[[list[str]], int] = getattr(module, verb.replace(" ", "_") + ("_" if iskeyword(verb) else ""))
     return command
 
 

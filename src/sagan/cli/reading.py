@@ -13,7 +13,10 @@ from sagan.cli.printing import say
 from sagan.errors import ConfigError
 
 
-def words_of(argv: list[str], verb: str, about: str, record: Any, positionals: Sequence[str]) -> dict[str, Any]:
+def words_of(
+    argv: list[str], verb: str, about: str, record: Any, positionals: Sequence[str], needed: int | None = None
+) -> dict[str, Any]:
+    """The words of a verb. needed: how many of its positionals, from the first, must be there; all without."""
     fields: dict[str, FieldInfo] = record.model_fields
     words = read_words(
         argv,
@@ -23,7 +26,7 @@ def words_of(argv: list[str], verb: str, about: str, record: Any, positionals: S
         groups={"": {name: field for name, field in fields.items() if name not in positionals}},
         hint=default_hint,
     )
-    for name in positionals:
+    for name in positionals[:needed]:
         need(words, name, f"sagan {verb}")
     return words
 

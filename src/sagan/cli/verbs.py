@@ -154,6 +154,20 @@ class DoctorWords(Record):
     run: str = Field(description="A run's folder, or one checkpoint inside it.")
 
 
+class ImportWords(Record):
+    """`sagan import`."""
+
+    source: str = Field(description="A foreign file or a folder of them; or the word inception, then its file.")
+    file: str | None = Field(None, description="The file of the network, after the word inception.")
+    out: str | None = Field(None, description="Folder to write (-o); for inception a .safetensors file.")
+    d_pool: Literal["sum", "mean"] | None = Field(
+        None, description="How its discriminator pools, where no tensor tells."
+    )
+    d_shortcut: Literal["plain", "rectified"] | None = Field(
+        None, description="Whether its discriminator's ReLU worked in place (rectified), where no tensor tells."
+    )
+
+
 class BenchWords(Record):
     """`sagan bench`."""
 

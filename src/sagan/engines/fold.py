@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from sagan.engines.plain import Attention, Kept, Layer, Picture, Rectify, ScaleShift, Stem, Up
+from sagan.engines.plain import Attention, Enlarged, Kept, Layer, Picture, Rectify, ScaleShift, Stem, Up
 from sagan.errors import ConfigError
 from sagan.layers.attention import SelfAttention2d
 from sagan.layers.blocks import UpBlock
 from sagan.layers.labels import required_labels
 from sagan.layers.norm import BatchNorm2d
-from sagan.layers.resample import spread_kernel
+from sagan.layers.resample import double, spread_kernel
 from sagan.models.convolutional import ConvolutionalGenerator
 from sagan.models.network import Generator
 from sagan.models.residual import ResidualGenerator
@@ -105,12 +105,15 @@ def _convolutional(generator: ConvolutionalGenerator) -> Iterator[nn.Module]:
 def _up(block: UpBlock, then: nn.Module | None) -> Up:
     """A block.  then: a norm without classes that follows it."""
     first = ScaleShift(*_pair(block.norm1))
-    double, second = _followed(_weights(block.conv1), block.norm2)
-    spread = Weights(spread_kernel(double.kernel.flip(2, 3)), double.bias)
+    weights, second = _followed(_weights(block.conv1), block.norm2)
     conv, skip = _weights(block.conv2), _weights(block.skip)
     if then is not None:
         scale, shift = _pair(then)
         conv, skip = conv.then(scale[0], shift[0]), skip.then(scale[0], torch.zeros_like(shift[0]))
+    if block.upsample is not double:
+        enlarged = Enlarged(_conv(weights), block.upsample)
+        return Up(first, enlarged, second, _conv(conv), _conv(skip), upsample=block.upsample)
+    spread = Weights(spread_kernel(weights.kernel.flip(2, 3)), weights.bias)
     return Up(first, _doubling(spread), second, _conv(conv), _conv(skip))
 
 

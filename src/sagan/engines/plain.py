@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sagan.layers.attention_core import attend
-from sagan.layers.resample import double
+from sagan.layers.resample import Upsampling, double
 
 
 class Stem(nn.Module):
@@ -78,20 +78,43 @@ class ScaleShift(nn.Module):
         return F.relu_(torch.addcmul(shift, x, scale))
 
 
+class Enlarged(nn.Module):
+    """A convolution of the enlarged map, where the two do not merge: (B, c_in, H, W) -> (B, c_out, 2H, 2W)."""
+
+    def __init__(self, conv: nn.Module, upsample: Upsampling) -> None:
+        super().__init__()
+        self.conv, self.upsample = conv, upsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        larger: Tensor = self.conv(self.upsample(x))
+        return larger
+
+
 class Up(nn.Module):
     """`layers.blocks.UpBlock`: (B, c_in, H, W) -> (B, c_out, 2H, 2W).
 
     first, second: what the norms and their ReLUs became.  doubling: doubles the map and convolves it, in one.
+    upsample: of the shortcut.
     """
 
     def __init__(
-        self, first: nn.Module, doubling: nn.Module, second: nn.Module, conv: nn.Module, skip: nn.Module
+        self,
+        first: nn.Module,
+        doubling: nn.Module,
+        second: nn.Module,
+        conv: nn.Module,
+        skip: nn.Module,
+        *,
+        upsample: Upsampling = double,
     ) -> None:
         super().__init__()
+        self.upsample = upsample
         self.first, self.doubling, self.second, self.conv, self.skip = first, doubling, second, conv, skip
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         h = self.second(self.doubling(self.first(x, labels)), labels)
+        if self.upsample is not double:
+            return self.conv(h) + self.upsample(self.skip(x))
         return add_doubled(self.conv(h), self.skip(x))
 
 

@@ -9,8 +9,12 @@ times fewer multiplications, and no full-size map in between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor
+
+Upsampling = Callable[[Tensor], Tensor]
 
 
 def halve(x: Tensor) -> Tensor:
@@ -21,6 +25,14 @@ def halve(x: Tensor) -> Tensor:
 def double(x: Tensor) -> Tensor:
     """Nearest upsampling: (B, C, H, W) -> (B, C, 2H, 2W)."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def double_bilinear(x: Tensor) -> Tensor:
+    """Bilinear upsampling between the pixels' centres: (B, C, H, W) -> (B, C, 2H, 2W)."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+UPSAMPLINGS: dict[str, Upsampling] = {"nearest": double, "bilinear": double_bilinear}
 
 
 def spread_kernel(kernel: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ A network starts (generator) or ends (discriminator) at a map of side `base` and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 SMALLEST, LARGEST = 16, 512
@@ -70,6 +70,13 @@ RESIDUAL = {
     6: Residual(generator=(16, 16, 8, 8, 4, 2, 1), discriminator=(1, 2, 4, 8, 8, 16, 16), downs=6, attention=4),
     7: Residual(generator=(16, 16, 8, 8, 4, 2, 1, 1), discriminator=(1, 1, 2, 4, 8, 8, 16, 16), downs=7, attention=4),
 }
+# What others made of the networks of 64x64: BigGAN-PyTorch's generator has no narrowest block; SNGAN's own code in Chainer,
+# and mimicry after it, halve the map in every block of the discriminator.
+LAYOUTS = {
+    "usual": RESIDUAL,
+    "biggan": RESIDUAL | {4: replace(RESIDUAL[4], generator=(16, 16, 8, 4, 2))},
+    "chainer": RESIDUAL | {4: replace(RESIDUAL[4], downs=5)},
+}
 # STL-10's size has networks of its own (SNGAN table 5).
 RESIDUAL_48 = Residual(generator=(8, 4, 2, 1), discriminator=(1, 2, 4, 8, 16), downs=4, attention=2)
 
@@ -118,13 +125,13 @@ CONVOLUTIONAL = {
 Shape = Residual | Convolutional
 
 
-def shape_of(architecture: str, resolution: int) -> Shape:
-    """The networks of that name for a side that `size_of` knows."""
+def shape_of(architecture: str, resolution: int, layout: str = "usual") -> Shape:
+    """The networks of that name for a side that `size_of` knows.  layout: of residual ones, a key of LAYOUTS."""
     if architecture != "residual":
         return CONVOLUTIONAL[architecture]
     size = size_of(resolution)
     assert size is not None
-    return RESIDUAL_48 if resolution == 48 else RESIDUAL[size.doublings]
+    return RESIDUAL_48 if resolution == 48 else LAYOUTS[layout][size.doublings]
 
 
 def published_attention(shape: Shape, size: Size) -> tuple[tuple[int, ...], tuple[int, ...]]:

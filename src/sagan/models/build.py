@@ -10,6 +10,7 @@ from sagan.errors import ConfigError
 from sagan.layers.control import block_named
 from sagan.layers.init import INITIALISERS
 from sagan.layers.parts import DISCRIMINATOR_NORMS, Parts
+from sagan.layers.resample import UPSAMPLINGS
 from sagan.models.architecture import Residual
 from sagan.models.config import ModelConfig
 from sagan.models.convolutional import ConvolutionalDiscriminator, ConvolutionalGenerator
@@ -44,6 +45,7 @@ def build_generator(model: ModelConfig, classes: int = 0, *, seed: int = 0) -> G
             parts=parts,
             group=model.bn_group,
             channels=model.channels,
+            upsample=UPSAMPLINGS[model.g_up],
         )
     return ConvolutionalGenerator(
         [model.g_ch * factor for _, factor in shape.generator_maps(size)],
@@ -83,6 +85,7 @@ def build_discriminator(model: ModelConfig, classes: int = 0, *, seed: int = 0) 
             thin=model.d_hidden == "thin",
             norm=norm,
             mean=model.d_pool == "mean",
+            rectified=model.d_shortcut == "rectified",
             channels=model.channels,
         )
     return ConvolutionalDiscriminator(

@@ -50,6 +50,15 @@ class ModelConfig(Record):
     d_hidden: Literal["wide", "thin"] = option(
         "wide", "Hidden width of the discriminator's residual blocks: wide is the output's, thin the input's (SNGAN)."
     )
+    d_shortcut: Literal["plain", "rectified"] = option(
+        "plain", "What the discriminator's shortcuts read: the block's input, or its ReLU (others' in-place ReLU)."
+    )
+    g_up: Literal["nearest", "bilinear"] = option(
+        "nearest", "How the generator's residual blocks enlarge: nearest, as the papers do, or bilinear (mimicry)."
+    )
+    layout: Literal["usual", "biggan", "chainer"] = option(
+        "usual", "Widths of the residual networks of 64x64: usual, biggan (wider generator), chainer (five halvings)."
+    )
     d_pool: Literal["sum", "mean"] = option("sum", "How the residual discriminator pools its last map (mean: WGAN-GP).")
     bn_group: int = option(0, "Batch-norm statistics over groups of this many pictures; 0 for the whole batch.", ge=0)
     init: Literal["xavier", "xavier-relu", "orthogonal", "normal", "torch"] = option(
@@ -66,7 +75,7 @@ class ModelConfig(Record):
     @property
     def shape(self) -> Shape:
         """The networks' widths along their maps, as multiples of `g_ch` and `d_ch`."""
-        return shape_of(self.architecture, self.resolution)
+        return shape_of(self.architecture, self.resolution, self.layout)
 
     @field_validator("resolution")
     @classmethod

@@ -110,18 +110,22 @@ class ConvolutionalDiscriminator(Discriminator):
             stages.append(nn.Sequential(*before, halving, (norm if pairs else first)(c_out)))
         self.stages = nn.ModuleList(stages)
         maps = list(zip(sides, widths, strict=True))
-        self.attention, self._attention_after = attention_after(maps, attention_at, attention, parts)
+        self.attention, self.after = attention_after(maps, attention_at, attention, parts)
         width = widths[-1] * 2 if pairs else widths[-1]
         self.last = nn.Sequential(parts.conv(widths[-1], width, 3), norm(width)) if pairs else None
         self.head = (head_parts or parts).conv(width, 1, sides[-1], padding=0)
         self.embedding = parts.embedding(classes, width) if classes else None
 
+    @property
+    def trunk(self) -> nn.ModuleList:
+        return self.stages
+
     def judge(self, pictures: Tensor, labels: Tensor | None) -> Tensor:
         h = pictures.contiguous(memory_format=torch.channels_last)
         for number, stage in enumerate(self.stages):
             h = F.leaky_relu(stage(h), self.slope)
-            if number in self._attention_after:
-                h = self.attention[self._attention_after[number]](h)
+            if number in self.after:
+                h = self.attention[self.after[number]](h)
         if self.last is not None:
             h = F.leaky_relu(self.last(h), self.slope)
         with full_precision(h):

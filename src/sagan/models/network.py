@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
+from sagan.errors import ConfigError
 from sagan.layers.attention import AttentionVariant
 from sagan.layers.labels import required_labels
 from sagan.layers.parts import Parts
@@ -41,13 +42,29 @@ class Discriminator(nn.Module, ABC):
     """Pictures and labels to logits.
 
     classes: 0, or K for projection (arXiv:1802.05637).  attention: the attention layers by map size.
+    after: the number of the block that each of them stands behind -> its map size, as text.
     """
 
     attention: nn.ModuleDict
+    after: dict[int, str]
 
     def __init__(self, *, classes: int) -> None:
         super().__init__()
         self.classes = classes
+
+    @property
+    @abstractmethod
+    def trunk(self) -> nn.ModuleList:
+        """The blocks in the order of the data; attention stands behind some of them."""
+
+    def beginning(self, count: int) -> list[nn.Module]:
+        """The first `count` blocks and the attention behind them. Raises ConfigError when there are fewer."""
+        if count > len(self.trunk):
+            raise ConfigError(
+                f"freeze_d is {count}, and this discriminator has {len(self.trunk)} blocks",
+                remedy=f"Choose {len(self.trunk)} or fewer.",
+            )
+        return [*self.trunk[:count], *(self.attention[name] for block, name in self.after.items() if block < count)]
 
     @abstractmethod
     def judge(self, pictures: Tensor, labels: Tensor | None) -> Tensor:

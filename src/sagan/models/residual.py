@@ -12,6 +12,7 @@ from sagan.layers.attention import AttentionVariant, official
 from sagan.layers.blocks import DownBlock, FirstDownBlock, UpBlock
 from sagan.layers.parts import Norm, Parts, batch_norm, no_norm
 from sagan.layers.precision import full_precision
+from sagan.layers.resample import Upsampling, double
 from sagan.models.network import Discriminator, Generator, attention_after
 
 
@@ -20,7 +21,7 @@ class ResidualGenerator(Generator):
 
     widths: channels of the stem and after each block; every block doubles the map.  base: side of the stem's map.
     attention_at: map sizes followed by self-attention, of the form `attention`.  z_dim: length of a latent.
-    classes: 0, or K for class-conditional batch norm.  parts, group: see `layers.parts`.
+    classes: 0, or K for class-conditional batch norm.  parts, group: see `layers.parts`.  upsample: see `UpBlock`.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class ResidualGenerator(Generator):
         attention: AttentionVariant = official,
         group: int = 0,
         channels: int = 3,
+        upsample: Upsampling = double,
     ) -> None:
         doublings = len(widths) - 1
         super().__init__(z_dim=z_dim, classes=classes, resolution=base << doublings, channels=channels)
@@ -42,7 +44,8 @@ class ResidualGenerator(Generator):
         norm: Norm = batch_norm(classes, group)
         self.stem = parts.linear(z_dim, widths[0] * base * base)
         self.blocks = nn.ModuleList(
-            UpBlock(c_in, c_out, parts=parts, norm=norm) for c_in, c_out in zip(widths, widths[1:], strict=False)
+            UpBlock(c_in, c_out, parts=parts, norm=norm, upsample=upsample)
+            for c_in, c_out in zip(widths, widths[1:], strict=False)
         )
         maps = [(base << number, widths[number]) for number in range(1, len(widths))]
         self.attention, self._attention_after = attention_after(maps, attention_at, attention, parts)
@@ -65,7 +68,7 @@ class ResidualDiscriminator(Discriminator):
     widths: channels after each block.  downs: how many blocks, from the first, halve the map.
     sides: of the map after each block, which depend on the pictures' resolution.
     attention_at: map sizes followed, once, by self-attention of the form `attention`.  classes: 0, or K for a table.
-    thin, norm: see `DownBlock`.  mean: pool the last map by its mean, as WGAN-GP's code does, not by its sum.
+    thin, norm, rectified: see `DownBlock`.  mean: pool the last map by its mean, as WGAN-GP's code does, not by its sum.
     """
 
     def __init__(
@@ -81,25 +84,31 @@ class ResidualDiscriminator(Discriminator):
         thin: bool = False,
         norm: Norm = no_norm,
         mean: bool = False,
+        rectified: bool = False,
         channels: int = 3,
     ) -> None:
         super().__init__(classes=classes)
         self.mean = mean
         blocks: list[nn.Module] = [FirstDownBlock(channels, widths[0], parts=parts)]
         for number, (c_in, c_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
-            blocks.append(DownBlock(c_in, c_out, down=number < downs, parts=parts, thin=thin, norm=norm))
+            down = number < downs
+            blocks.append(DownBlock(c_in, c_out, down=down, parts=parts, thin=thin, norm=norm, rectified=rectified))
         self.blocks = nn.ModuleList(blocks)
         maps = list(zip(sides, widths, strict=True))
-        self.attention, self._attention_after = attention_after(maps, attention_at, attention, parts)
+        self.attention, self.after = attention_after(maps, attention_at, attention, parts)
         self.linear = parts.linear(widths[-1], 1)
         self.embedding = parts.embedding(classes, widths[-1]) if classes else None
+
+    @property
+    def trunk(self) -> nn.ModuleList:
+        return self.blocks
 
     def judge(self, pictures: Tensor, labels: Tensor | None) -> Tensor:
         h = pictures.contiguous(memory_format=torch.channels_last)
         for number, block in enumerate(self.blocks):
             h = block(h)
-            if number in self._attention_after:
-                h = self.attention[self._attention_after[number]](h)
+            if number in self.after:
+                h = self.attention[self.after[number]](h)
         with full_precision(h):  # a sum over positions is too large for bf16
             h = F.relu(h).to(torch.promote_types(h.dtype, torch.float32))
             features = h.mean(dim=(2, 3)) if self.mean else h.sum(dim=(2, 3))  # (B, widths[-1])

@@ -121,6 +121,8 @@ def new_game(
     _refuse_too_large(model, classes, runtime)
     generator = runtime.place(build_generator(model, classes, seed=training.seed))
     discriminator = runtime.place(build_discriminator(model, classes, seed=training.seed))
+    for part in discriminator.beginning(training.freeze_d):
+        part.requires_grad_(False)  # the optimiser passes over what has no gradient
     if ranks is not ALONE:
         share_statistics(generator, ranks)
         share_statistics(discriminator, ranks)

@@ -74,14 +74,14 @@ def open_generator(path: str | Path, *, device: str = "auto", runtime: Runtime |
     Raises CheckpointMissing, CheckpointCorrupt, CheckpointIncompatible; ResourceError when memory is too small for it;
     ConfigError for a device that is not there.
     """
-    source, warnings = _generator_file(Path(path))
+    source, warnings = generator_file(Path(path))
     _need_memory(source)
     return _build(*read_generator(source), source, warnings, runtime or choose_runtime(device))
 
 
 def open_both(path: str | Path, *, runtime: Runtime | None = None) -> tuple[OpenGenerator, Discriminator | None]:
     """A generator and, when the path is a run or a checkpoint folder, its discriminator too."""
-    source, warnings = _generator_file(Path(path))
+    source, warnings = generator_file(Path(path))
     runtime = runtime or choose_runtime()
     if Path(path).is_file() or not (source.parent / MODEL).exists():
         return _build(*read_generator(source), source, warnings, runtime), None
@@ -121,7 +121,7 @@ def class_number(word: str, classes: Sequence[str]) -> int:
     )
 
 
-def _generator_file(path: Path) -> tuple[Path, tuple[str, ...]]:
+def generator_file(path: Path) -> tuple[Path, tuple[str, ...]]:
     """The generator file that a path stands for, and warnings about damaged ones that were passed over."""
     with disk_errors(path):
         is_file, is_checkpoint = path.is_file(), (path / GENERATOR).is_file()

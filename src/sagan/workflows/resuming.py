@@ -46,6 +46,12 @@ def find_checkpoint(folder: RunFolder, resume: str, watch: Watch) -> Path | None
             where=source,
             remedy="Start a new run with another --out; the damaged files were left as they are.",
         )
+    if named and checkpoint is not None and not (checkpoint / STATE).is_file():
+        raise ConfigError(
+            "it holds networks alone, and no optimisers to go on with",
+            where=checkpoint,
+            remedy=f"Start from them: --init-from {checkpoint}",
+        )
     own = not named and source.resolve() == folder.path.resolve()  # then whatever is later is damaged
     if checkpoint is not None and not own and present and read_manifest(checkpoint)["step"] < present[-1]:
         raise ConfigError(

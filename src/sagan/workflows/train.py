@@ -31,6 +31,7 @@ from sagan.workflows.health import Failing, return_to_sound, stopped
 from sagan.workflows.resuming import check_pictures, check_record, find_checkpoint, go_on
 from sagan.workflows.run_folder import RunFolder, data_facts, write_json, write_picture, write_skipped
 from sagan.workflows.tensorboard import require_tensorboard
+from sagan.workflows.warm_start import start_from
 
 SECONDS_BETWEEN_NOTES = 10.0
 PATIENCE = "patience: its scores no longer became better"
@@ -123,6 +124,8 @@ def _train(
         if ranks.size > 1:
             facts["processes"] = ranks.size
         state = None if checkpoint is None else go_on(game, checkpoint, facts, watch)
+        if state is None and config.training.init_from:
+            start_from(game, Path(config.training.init_from), watch)
         if config.output.compile:
             watch(Note("Compiling both networks: the first step takes minutes longer."))
             runtime.compile(game.generator, game.discriminator)
