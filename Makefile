@@ -27,8 +27,10 @@ demo: $(STAMP)  ## train on the built-in pictures, draw samples and the attentio
 	@printf '\nThe demo left these files; open the report in a browser:\n'
 	@printf '  %s\n' $(DEMO)/report.html $(DEMO)/grid.png $(DEMO)/attention.png $(DEMO)/curves.png
 
+# The proofs of reliability time processes and signals, so they have the machine to themselves; the others run two at a time.
 test: check  ## everything CI runs: check, then all tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --ignore tests/reliability
+	$(BIN)/python -m pytest -q tests/reliability
 
 test-nightly: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -q -m nightly

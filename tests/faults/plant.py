@@ -163,8 +163,8 @@ FAULTS = (
     Fault(
         "the two rates exchanged",
         "training/step.py",
-        "set_rate(game.generator_optimiser, config.g_lr,",
-        "set_rate(game.generator_optimiser, config.d_lr,",
+        "set_rate(game.generator_optimiser, config.g_lr * game.rate_share,",
+        "set_rate(game.generator_optimiser, config.d_lr * game.rate_share,",
         "tests/training/test_penalty.py",
     ),
     Fault(
@@ -255,8 +255,8 @@ FAULTS = (
     Fault(
         "a folded generator forgets to flip the kernel it spreads",
         "engines/fold.py",
-        "spread_kernel(double.kernel.flip(2, 3))",
-        "spread_kernel(double.kernel)",
+        "spread_kernel(weights.kernel.flip(2, 3))",
+        "spread_kernel(weights.kernel)",
         "tests/engines/test_fold.py",
     ),
     Fault(
