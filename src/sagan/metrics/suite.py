@@ -119,7 +119,7 @@ def _prdc(network: FeatureNetwork, real: Sample, fake: Sample, classes: int, see
 
 def _intra(network: FeatureNetwork, real: Sample, fake: Sample, classes: int, seed: int) -> list[Measured]:
     if not classes:
-        raise ConfigError("there are no classes")
+        raise ConfigError("the two sides share no classes")
     found = intra_class_distance(real.features, real.labels, fake.features, fake.labels, classes)
     return [
         Measured("intra_frechet", found.mean, f"{classes} classes, at least {found.fewest} pictures in each", False)
@@ -128,7 +128,7 @@ def _intra(network: FeatureNetwork, real: Sample, fake: Sample, classes: int, se
 
 def _cas(network: FeatureNetwork, real: Sample, fake: Sample, classes: int, seed: int) -> list[Measured]:
     if not classes:
-        raise ConfigError("there are no classes")
+        raise ConfigError("the two sides share no classes")
     value = classification_accuracy(fake.features, fake.labels, real.features, real.labels, classes)
     return [Measured("classification_accuracy", value, f"linear, learnt from {len(fake.features)} pictures", True)]
 

@@ -131,4 +131,4 @@ def _page(subject: Subject, images: ImageSet, ids: NDArray[np.int64], found: Nea
         )
         for row, sample, other in zip(worst.tolist(), samples, nearest, strict=True)
     ]
-    return render_pairs(f"{subject.name}: is it copying?", verdict.words, pairs)
+    return render_pairs(f"{Path(subject.name).name}: is it copying?", verdict.words, pairs)
