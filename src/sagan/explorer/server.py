@@ -107,17 +107,17 @@ def _routes(endpoints: Endpoints) -> Any:
 
     route("/api/v1/pictures", upload, messages.Uploaded, verb="POST")
 
-    async def ours(request: Any, error: SaganError) -> Any:
+    async def ours(request: Any, error: Any) -> Any:
         status = status_of(error)
         return failure(status, sentence(error), **({"retry-after": "5"} if status == 503 else {}))
 
-    async def full(request: Any, error: QueueFull) -> Any:
+    async def full(request: Any, error: Any) -> Any:
         return failure(429, "too much is waiting already", **{"retry-after": str(error.after)})
 
-    async def late(request: Any, error: TooLate) -> Any:
+    async def late(request: Any, error: Any) -> Any:
         return failure(503, "not done within the deadline", **{"retry-after": "5"})
 
-    async def invalid(request: Any, error: RequestValidationError) -> Any:
+    async def invalid(request: Any, error: Any) -> Any:
         return failure(422, messages.first_fault(list(error.errors())))
 
     async def unknown(request: Any, error: Any) -> Any:
@@ -185,6 +185,7 @@ def build_server(app: App) -> Any:
     """A uvicorn server with our limits; `run(sockets=[...])` serves."""
     import uvicorn
 
+    protocol: Any = _impatient  # called as a class would be
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -194,7 +195,7 @@ def build_server(app: App) -> Any:
             limit_concurrency=CONNECTIONS,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=HEADER_BYTES,
-            http=_impatient,
+            http=protocol,
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=2,
@@ -226,7 +227,7 @@ def _impatient(**words: Any) -> Any:
     """uvicorn's protocol, which by itself waits for ever for the rest of a request's headers."""
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    protocol = H11Protocol(**words)
+    protocol: Any = H11Protocol(**words)
     connect = protocol.connection_made
 
     def connection_made(transport: Any) -> None:
