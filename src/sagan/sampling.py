@@ -66,7 +66,7 @@ def between_latents(first: NDArray[np.float32], second: NDArray[np.float32], sha
     length, other_length = float(np.linalg.norm(one)), float(np.linalg.norm(other))
     cosine = float(one @ other) / max(length * other_length, 1e-12)
     angle = math.acos(min(1.0, max(-1.0, cosine)))
-    if math.sin(angle) < 1e-6:  # the same direction, or opposite ones, between which there is no one circle
+    if math.sin(angle) < 1e-6 or not length * other_length:  # one direction, opposite ones, or none: no one circle
         return ((1 - share) * one + share * other).astype(np.float32)
     weights = math.sin((1 - share) * angle) / math.sin(angle), math.sin(share * angle) / math.sin(angle)
     direction = weights[0] * one / length + weights[1] * other / other_length

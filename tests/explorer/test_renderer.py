@@ -196,3 +196,15 @@ def test_the_discriminator_opened_beside_is_the_same(trained):
     )
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, beside.state_dict()[name]), name
+
+
+def test_few_scenes_are_kept(trained, monkeypatch):
+    monkeypatch.setattr("sagan.explorer.renderer.MEMORY", 0)
+    renderer = Renderer(trained, runtime=Runtime(torch.device("cpu"), 1))
+    try:
+        for start in (0, 10):
+            renderer.scenes([Subject(seed=seed) for seed in range(start, start + 10)]).result(60)
+        assert len(renderer._scenes) == 16
+        assert ("G", Subject("step-00000005", 19, int(draw_labels([19], 2)[0]))) in renderer._scenes
+    finally:
+        renderer.close()

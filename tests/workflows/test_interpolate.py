@@ -16,7 +16,7 @@ from sagan.sampling import draw, draw_latents
 from sagan.workflows.interpolate import FILM_STEPS, STRIP_STEPS, interpolate
 from sagan.workflows.openers import open_generator
 from sagan.workflows.timelapse import timelapse
-from sagan.workflows.walking import between_latents, blend_classes, walk
+from sagan.workflows.walking import blend_classes, on_the_way, walk
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -59,13 +59,15 @@ def test_a_loop_leads_back_without_showing_the_first_twice():
 
 
 def test_the_sphere_keeps_the_length_and_the_line_does_not():
-    one, other = np.array([3.0, 0, 0]), np.array([0, 3.0, 0])
-    np.testing.assert_allclose(between_latents(one, other, 0.5, "sphere"), [3 / np.sqrt(2), 3 / np.sqrt(2), 0])
-    np.testing.assert_allclose(between_latents(one, other, 1 / 3, "sphere"), [3 * np.cos(np.pi / 6), 1.5, 0])
-    np.testing.assert_allclose(between_latents(one, other, 0.5, "line"), [1.5, 1.5, 0])
-    np.testing.assert_allclose(between_latents(one, 2 * other, 0.5, "sphere"), 4.5 * np.array([1, 1, 0]) / np.sqrt(2))
+    one, other = np.array([3, 0, 0], np.float32), np.array([0, 3, 0], np.float32)
+    np.testing.assert_allclose(on_the_way(one, other, 0.5, "sphere"), [3 / np.sqrt(2), 3 / np.sqrt(2), 0], atol=1e-6)
+    np.testing.assert_allclose(on_the_way(one, other, 1 / 3, "sphere"), [3 * np.cos(np.pi / 6), 1.5, 0], atol=1e-6)
+    np.testing.assert_allclose(on_the_way(one, other, 0.5, "line"), [1.5, 1.5, 0])
+    np.testing.assert_allclose(
+        on_the_way(one, 2 * other, 0.5, "sphere"), 4.5 * np.array([1, 1, 0]) / np.sqrt(2), atol=1e-6
+    )
     for strange in (one, -one, 0 * one):
-        assert np.isfinite(between_latents(one, strange, 0.5, "sphere")).all()
+        assert np.isfinite(on_the_way(one, strange, 0.5, "sphere")).all()
 
 
 def test_whole_shares_of_classes_are_the_classes_and_halves_lie_between(trained):

@@ -107,17 +107,17 @@ def _routes(endpoints: Endpoints) -> Any:
 
     route("/api/v1/pictures", upload, messages.Uploaded, verb="POST")
 
-    async def ours(request: Any, error: SaganError) -> Any:
+    async def ours(request: Any, error: Any) -> Any:
         status = status_of(error)
         return failure(status, sentence(error), **({"retry-after": "5"} if status == 503 else {}))
 
-    async def full(request: Any, error: QueueFull) -> Any:
+    async def full(request: Any, error: Any) -> Any:
         return failure(429, "too much is waiting already", **{"retry-after": str(error.after)})
 
-    async def late(request: Any, error: TooLate) -> Any:
+    async def late(request: Any, error: Any) -> Any:
         return failure(503, "not done within the deadline", **{"retry-after": "5"})
 
-    async def invalid(request: Any, error: RequestValidationError) -> Any:
+    async def invalid(request: Any, error: Any) -> Any:
         return failure(422, messages.first_fault(list(error.errors())))
 
     async def unknown(request: Any, error: Any) -> Any:
@@ -125,15 +125,11 @@ def _routes(endpoints: Endpoints) -> Any:
 
     from starlette.exceptions import HTTPException
 
-    answers: dict[type[Exception], Any] = {
-        SaganError: ours,
-        QueueFull: full,
-        TooLate: late,
-        RequestValidationError: invalid,
-        HTTPException: unknown,
-    }
-    for kind, answer in answers.items():
-        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(SaganError, ours)
+    app.add_exception_handler(QueueFull, full)
+    app.add_exception_handler(TooLate, late)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, unknown)
     return app
 
 
@@ -189,7 +185,7 @@ def build_server(app: App) -> Any:
     """A uvicorn server with our limits; `run(sockets=[...])` serves."""
     import uvicorn
 
-    impatient: Any = _impatient  # uvicorn's types know classes only; it calls whatever it is given
+    protocol: Any = _impatient  # called as a class would be
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -199,7 +195,7 @@ def build_server(app: App) -> Any:
             limit_concurrency=CONNECTIONS,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=HEADER_BYTES,
-            http=impatient,
+            http=protocol,
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=2,
@@ -231,7 +227,7 @@ def _impatient(**words: Any) -> Any:
     """uvicorn's protocol, which by itself waits for ever for the rest of a request's headers."""
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    protocol = H11Protocol(**words)
+    protocol: Any = H11Protocol(**words)
     connect = protocol.connection_made
 
     def connection_made(transport: Any) -> None:
@@ -254,5 +250,5 @@ def _impatient(**words: Any) -> Any:
 
         loop.call_later(HEADER_SECONDS / 2, look)
 
-    protocol.connection_made = connection_made  # type: ignore[method-assign]  # of this connection alone
+    protocol.connection_made = connection_made
     return protocol

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from sagan.layers.norm import BatchNorm2d
 from sagan.models.network import Generator
-from sagan.sampling import draw_latents
+from sagan.sampling import between_latents, draw_latents
 
 Bend = Literal["sphere", "line"]
+Latent = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ def walk(
     seeds, labels: two or more.  classes: K, 0 for none.  bend: along the arc between two latents, on which samples of a
     normal distribution lie, or straight through the sparse middle.  Without `loop` the last seed is the last frame.
     """
-    keys = draw_latents(seeds, z_dim, truncation).astype(np.float64)
+    keys = draw_latents(seeds, z_dim, truncation)
     shares = np.eye(classes)[np.asarray(labels)] if classes else np.zeros((len(seeds), 0))
     following = [*range(1, len(seeds)), 0] if loop else list(range(1, len(seeds)))
     latents, mixes = [], []
     for first, second in zip(range(len(following)), following, strict=True):
         for step in range(between):
             share = step / between
-            latents.append(between_latents(keys[first], keys[second], share, bend))
+            latents.append(on_the_way(keys[first], keys[second], share, bend))
             mixes.append((1 - share) * shares[first] + share * shares[second])
     if not loop:
         latents.append(keys[-1])
@@ -58,22 +59,11 @@ def walk(
     return Walk(np.stack(latents).astype(np.float32), np.stack(mixes).astype(np.float32))
 
 
-def between_latents(
-    first: NDArray[np.float64], second: NDArray[np.float64], share: float, bend: Bend
-) -> NDArray[np.float64]:
-    """A latent on the way: share 0 is the first, 1 the second. On the sphere the direction turns and the length changes
-    evenly (Shoemake 1985; White, arXiv:1609.04468)."""
-    lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
-    if bend == "line" or min(lengths) == 0:
-        return (1 - share) * first + share * second
-    one, other = first / lengths[0], second / lengths[1]
-    angle = float(np.arccos(np.clip(one @ other, -1.0, 1.0)))
-    if (
-        angle < 1e-6 or angle > np.pi - 1e-6
-    ):  # the same direction, or opposite ones, between which no arc is the shortest
-        return (1 - share) * first + share * second
-    turned = (np.sin((1 - share) * angle) * one + np.sin(share * angle) * other) / np.sin(angle)
-    return np.asarray(turned * ((1 - share) * lengths[0] + share * lengths[1]))
+def on_the_way(first: Latent, second: Latent, share: float, bend: Bend) -> Latent:
+    """A latent on the way: share 0 is the first, 1 the second."""
+    if bend == "line":
+        return ((1 - share) * first + share * second).astype(np.float32)
+    return between_latents(first, second, share)
 
 
 @torch.no_grad()
