@@ -8,7 +8,7 @@ generator's own update is remembered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import torch
@@ -106,18 +106,9 @@ def share_statistics(network: nn.Module, across: Across | None) -> None:
             module.across = across
 
 
-@contextmanager
-def own_statistics(network: nn.Module) -> Iterator[None]:
+def own_statistics(network: nn.Module) -> AbstractContextManager[None]:
     """Inside, batch norms ask no other process: for a look that one of them takes alone."""
-    layers = [module for module in network.modules() if isinstance(module, BatchNorm2d)]
-    before = [layer.across for layer in layers]
-    for layer in layers:
-        layer.across = None
-    try:
-        yield
-    finally:
-        for layer, across in zip(layers, before, strict=True):
-            layer.across = across
+    return _with_each(network, "across", None)
 
 
 @contextmanager
@@ -151,15 +142,20 @@ def mixes_pictures(network: nn.Module) -> bool:
     return any(isinstance(module, BatchNorm2d) for module in network.modules())
 
 
-@contextmanager
-def still_statistics(network: nn.Module) -> Iterator[None]:
+def still_statistics(network: nn.Module) -> AbstractContextManager[None]:
     """Inside, training-mode batch norms use the batch's statistics without remembering them."""
+    return _with_each(network, "moving", False)
+
+
+@contextmanager
+def _with_each(network: nn.Module, name: str, value: object) -> Iterator[None]:
+    """Inside, an attribute of every batch norm has this value."""
     layers = [module for module in network.modules() if isinstance(module, BatchNorm2d)]
-    before = [layer.moving for layer in layers]
+    before = [getattr(layer, name) for layer in layers]
     for layer in layers:
-        layer.moving = False
+        setattr(layer, name, value)
     try:
         yield
     finally:
-        for layer, moving in zip(layers, before, strict=True):
-            layer.moving = moving
+        for layer, old in zip(layers, before, strict=True):
+            setattr(layer, name, old)
