@@ -26,7 +26,7 @@ from sagan.training.step import to_signal
 from sagan.training.stopping import StopSignals
 from sagan.training.telemetry import PICTURES, observe_attention
 from sagan.workflows.grids import picture_grid
-from sagan.workflows.health import Observer, act, look, sound_checkpoint, watcher_of
+from sagan.workflows.health import Observer, act, look, spared_checkpoint, watcher_of
 from sagan.workflows.reporting import write_report
 from sagan.workflows.run_folder import RunFolder, write_json, write_picture
 from sagan.workflows.scoring import WORTH_SAYING, Scorer, score_checkpoint, scorer_of
@@ -218,7 +218,7 @@ def save(scene: Scene, moment: Moment) -> None:
     with scene.troubles.tolerate("which checkpoint is best", scene.folder.best):
         best = find_best(scene, moment)  # when it fails, nothing is deleted: the best one may be any
         kept = scene.config.output.keep
-        for warning in retain(scene.folder.path, kept, moment.game.step, best, sound_step=sound_checkpoint(scene)):
+        for warning in retain(scene.folder.path, kept, moment.game.step, best, sound_step=spared_checkpoint(scene)):
             scene.watch(Note(f"Warning: {warning}"))
 
 
@@ -253,7 +253,7 @@ def publish_checkpoint(scene: Scene, game: Game, seconds: float) -> None:
         rollbacks=game.rollbacks,
     )
     files = {GENERATOR: pack_generator(game.averaged.model.state_dict(), record), **state_files(game, state)}
-    sound = sound_checkpoint(scene)
+    sound = spared_checkpoint(scene)
     saved = publish_or_make_room(scene.folder.path, game.step, files, scene.config.output.keep, sound_step=sound)
     scene.failed_saves = 0
     scene.watch(Saved(saved, "checkpoint"))

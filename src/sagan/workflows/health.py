@@ -146,11 +146,16 @@ def stopped(scene: Scene, game: Game, judgement: Judgement) -> HealthError:
 
 
 def sound_checkpoint(scene: Scene) -> int | None:
-    """The newest checkpoint from before the looks that failed, by its step; None without one, or where nobody will ask for it:
-    without a watch, or under one that only warns, whose run keeps its best by score."""
-    if scene.watcher is None or scene.config.training.health == "warn":
+    """The newest checkpoint from before the looks that failed, by its step; None without one, or without a watch."""
+    if scene.watcher is None:
         return None
     return max((step for step in steps(scene.folder.path) if step <= scene.watcher.sound_until), default=None)
+
+
+def spared_checkpoint(scene: Scene) -> int | None:
+    """The sound checkpoint that stays whatever `keep` says: once the run was looked at, and always where it may go back."""
+    looked = scene.watcher is not None and scene.watcher.judgement.step > 0
+    return sound_checkpoint(scene) if looked or scene.config.training.health == "rollback" else None
 
 
 def return_to_sound(scene: Scene, game: Game, failing: Failing, publish: Callable[[Game, float], None]) -> None:
