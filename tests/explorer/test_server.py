@@ -110,6 +110,11 @@ def test_the_page_and_its_parts_are_there_and_load_nothing_from_elsewhere(served
     assert b"<script>" not in page and b"style=" not in page and b"onclick" not in page
 
 
+def test_the_icon_is_also_where_browsers_look_by_themselves(served):
+    _, headers, icon = served.ask("GET", "/static/icon.svg")
+    assert served.ask("GET", "/favicon.ico")[2] == icon and headers["content-type"] == "image/svg+xml"
+
+
 def test_the_run_is_told(served, trained):
     status, run = served.json("GET", "/api/v1/run")
     assert status == 200 and run["step"] == 5 and run["checkpoints"] == [4, 5]

@@ -44,6 +44,10 @@ class Endpoints:
             return failure(404, "there is no such page")
         return response(*self._pages[name])
 
+    async def icon(self) -> Any:
+        """The page's icon, at the address that browsers ask for by themselves."""
+        return await self.static("icon.svg")
+
     async def health(self) -> Any:
         """Whether the server answers; the model is not touched."""
         return {"status": "ok"}

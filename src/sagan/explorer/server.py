@@ -91,6 +91,7 @@ def _routes(endpoints: Endpoints) -> Any:
 
     route("/", endpoints.page, include_in_schema=False)
     route("/static/{name}", endpoints.static, include_in_schema=False)
+    route("/favicon.ico", endpoints.icon, include_in_schema=False)
     route("/healthz", endpoints.health, messages.Health)
     route("/metrics", endpoints.metrics, content={"text/plain": {}})
     route("/api/v1/facts", endpoints.facts, messages.Facts)
