@@ -135,7 +135,7 @@ class Group(Ranks):
         return value
 
     def require_agreement(self, tensors: Mapping[str, Tensor]) -> None:
-        """Compares a digest of every bit: that of the sum of each tensor's bytes, weighed by place."""
+        """Compares digests, so that a few bytes a tensor travel."""
         with torch.no_grad():
             digests = torch.stack([_digest(tensor) for tensor in tensors.values()]).to(self.device)
         least, most = digests.clone(), digests.clone()
@@ -187,10 +187,11 @@ class _Total(torch.autograd.Function):
 
 
 def _digest(tensor: Tensor) -> Tensor:
-    """A whole number that any changed bit changes, all but surely: a weighed sum, modulo 2^64, of the words of its bits."""
-    words = (
-        tensor.detach().contiguous().reshape(-1).view(torch.int32).to(torch.int64)
-    )  # networks hold no narrower numbers
+    """A whole number that any changed bit changes, all but surely: the sum, modulo 2^64, of its 32-bit words weighed by place.
+
+    No number of a game is narrower than that.
+    """
+    words = tensor.detach().contiguous().reshape(-1).view(torch.int32).to(torch.int64)
     weights = torch.arange(1, len(words) + 1, device=words.device) * 0x9E3779B1 % 0x7FFFFFFF
     return (words * weights).sum()
 

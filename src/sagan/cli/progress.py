@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
-from typing import TextIO
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -29,26 +29,24 @@ class Screen(Console):
         self.quiet = True
 
 
-class Watch:
-    """Call it with each event of a training run; use it as a context manager, so that the bar ends before what follows.
+class Display:
+    """A bar on a terminal that ends before what follows; elsewhere a console for lines.
 
-    A stream that cannot be written to any more mutes it: whoever watches must never end a run.
-    stream: where to write, standard error by default.  clock: seconds, for the pace of plain lines.
+    A stream that cannot be written to any more mutes it: whoever watches must never end a command.
+    stream: where to write, standard error by default.  clock: seconds, for the pace of plain lines.  columns: of the bar,
+    after its words.  stays: whether the bar is left standing.
     """
 
-    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO | None, clock: Callable[[], float], *columns: TextColumn, stays: bool) -> None:
         self.console = Screen(file=stream or sys.stderr, highlight=False, markup=False, soft_wrap=True)
         self.clock = clock
-        self.last_line = -float("inf")
-        self.unwritten: str | None = None  # the newest state, when no line was due
         self.bar: Bar | None = None
         if self.console.is_terminal:
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24))
-            numbers = TextColumn("{task.fields[numbers]}", markup=False)
-            self.bar = Bar(*columns, numbers, console=self.console, refresh_per_second=4, transient=False)
+            shown = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), *columns)
+            self.bar = Bar(*shown, console=self.console, refresh_per_second=4, transient=not stays)
             self.task = self.bar.add_task("starting", total=None, numbers="")
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         if self.bar is not None:
             try:
                 self.bar.start()
@@ -59,29 +57,49 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._muting():
+        with self.muting():
             if self.bar is not None:
                 self.bar.stop()
-            elif self.unwritten is not None:
-                self._line(self.unwritten)
-
-    def __call__(self, event: Event) -> None:
-        """Show one event."""
-        with self._muting():
-            match event:
-                case Note():
-                    self._line(event.text)
-                case Saved():
-                    self._line(f"saved {event.what}: {event.path}")
-                case Progress():
-                    self._position(event)
 
     @contextmanager
-    def _muting(self) -> Iterator[None]:
+    def muting(self) -> Iterator[None]:
+        """Inside, a stream that fails mutes this display."""
         try:
             yield
         except OSError:  # a full disk under a redirected stream, a terminal that was closed
             self.console.quiet = True
+
+    def line(self, text: str) -> None:
+        """Write one line."""
+        self.console.print(printable(text))
+
+
+class Watch(Display):
+    """Call it with each event of a training run; use it as a context manager. stream, clock: as in Display."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream, clock, TextColumn("{task.fields[numbers]}", markup=False), stays=True)
+        self.last_line = -float("inf")
+        self.unwritten: str | None = None  # the newest state, when no line was due
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, value, trace)
+        with self.muting():
+            if self.bar is None and self.unwritten is not None:
+                self.line(self.unwritten)
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        with self.muting():
+            match event:
+                case Note():
+                    self.line(event.text)
+                case Saved():
+                    self.line(f"saved {event.what}: {event.path}")
+                case Progress():
+                    self._position(event)
 
     def _position(self, event: Progress) -> None:
         position = f"step {event.step:,}" + (f" of {event.steps:,}" if event.steps else "")
@@ -93,54 +111,29 @@ class Watch:
         line = f"{position}  {numbers}"
         if self.clock() - self.last_line >= SECONDS_BETWEEN_LINES:
             self.last_line, self.unwritten = self.clock(), None
-            self._line(line)
+            self.line(line)
         else:
             self.unwritten = line
 
-    def _line(self, text: str) -> None:
-        self.console.print(printable(text))
 
-
-class Counting:
+class Counting(Display):
     """What a longer command is doing, by its `tell(what, done, total)`: a bar on a terminal, elsewhere a line at times.
 
-    Use it as a context manager, so that the bar ends before what follows.  stream, clock: as in Watch.
+    Use it as a context manager.  stream, clock: as in Display.
     """
 
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.console = Screen(file=stream or sys.stderr, highlight=False, markup=False, soft_wrap=True)
-        self.clock, self.last_line = clock, clock()
-        self.bar: Bar | None = None
-        if self.console.is_terminal:
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24))
-            self.bar = Bar(*columns, console=self.console, refresh_per_second=4, transient=True)
-            self.task = self.bar.add_task("starting", total=None)
-
-    def __enter__(self) -> Counting:
-        if self.bar is not None:
-            try:
-                self.bar.start()
-            except OSError:  # a bar that never started cannot be stopped
-                self.bar, self.console.quiet = None, True
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.bar is not None:
-            with suppress(OSError):
-                self.bar.stop()
+        super().__init__(stream, clock, stays=False)
+        self.last_line = clock()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show how far it is; total 0 for a step that does not count."""
-        try:
+        with self.muting():
             if self.bar is not None:
                 self.bar.update(self.task, description=what, total=total or None, completed=done)
             elif self.clock() - self.last_line >= SECONDS_BETWEEN_LINES:
                 self.last_line = self.clock()
-                self.console.print(printable(f"{what}: {done:,} of {total:,}" if total else what))
-        except OSError:
-            self.console.quiet = True
+                self.line(f"{what}: {done:,} of {total:,}" if total else what)
 
 
 def describe(event: Progress) -> str:

@@ -28,11 +28,13 @@ def whole_page(
     sections: Sequence[Section],
     subtitle: str = "",
     narrow: Collection[str] = (),
+    style: str = "",
 ) -> str:
     """The page as text, to be written as UTF-8.
 
     kind: what sort of page it is, above the title.  verdict: one sentence.  narrow: names of sections that stand side by
-    side at the end. Titles and bodies of sections are HTML made here; everything else is plain text.
+    side at the end.  style: rules of this kind of page, besides those of all. Titles and bodies of sections are HTML made
+    here; everything else is plain text.
     """
     shown = [part for part in sections if part[2]]
     links = "".join(f'<li><a href="#{name}">{heading}</a></li>' for name, heading, _ in shown)
@@ -48,7 +50,7 @@ def whole_page(
 <meta name="referrer" content="no-referrer">
 <title>{escape(title)} · sagan</title>
 <style>
-{style_sheet()}
+{style_sheet()}{style}
 </style>
 </head>
 <body>

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from PIL import Image
 
 from sagan.visualise.channels import as_rgb
 from sagan.visualise.grid import enlarged, tile_factor
-from sagan.visualise.page import POLICY
-from sagan.visualise.report_style import style_sheet
+from sagan.visualise.page import image, note, whole_page
 
 TILE = 128
 LOOK = """
@@ -23,7 +21,7 @@ LOOK = """
 .pairs figure { padding: .75rem; border: 1px solid var(--line); border-radius: .6rem; }
 .pairs .marked { border: 3px solid var(--accent); }
 .pairs img { max-width: 100%; image-rendering: pixelated; }
-""".strip()
+""".rstrip()
 
 
 @dataclass(frozen=True)
@@ -40,40 +38,12 @@ class Pair:
 def render_pairs(title: str, verdict: str, pairs: Sequence[Pair]) -> str:
     """The page as text, one file that loads nothing. In each pair the sample is on the left."""
     figures = "".join(_figure(pair) for pair in pairs)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{escape(title)} · sagan</title>
-<style>
-{style_sheet()}
-{LOOK}
-</style>
-</head>
-<body>
-<div class="page">
-<header>
-<p class="kind">sagan · leak test</p>
-<h1>{escape(title)}</h1>
-<p class="verdict">{escape(verdict)}</p>
-</header>
-<main>
-<section aria-labelledby="pairs-title">
-<h2 id="pairs-title">The nearest pairs</h2>
-<p class="note">Left: drawn. Right: the training picture nearest to it, which may be moved or mirrored against it. Framed
-pairs are called copies. The usual distance is that of other training pictures that look like the sample.</p>
-<div class="pairs">
-{figures}</div>
-</section>
-</main>
-<footer>Made by sagan, a self-attention GAN. This page is one file: it loads nothing and can be sent to anyone.</footer>
-</div>
-</body>
-</html>
-"""
+    body = note(
+        "Left: drawn. Right: the training picture nearest to it, which may be moved or mirrored against it. Framed pairs are"
+        " called copies. The usual distance is that of other training pictures that look like the sample."
+    )
+    sections = [("pairs", "The nearest pairs", f'{body}<div class="pairs">\n{figures}</div>\n')]
+    return whole_page(kind="leak test", title=title, verdict=verdict, sections=sections, style=LOOK)
 
 
 def _figure(pair: Pair) -> str:
@@ -83,10 +53,7 @@ def _figure(pair: Pair) -> str:
     joined = np.concatenate([enlarged(both[0], factor), gap, enlarged(both[1], factor)], axis=1)
     buffer = io.BytesIO()
     Image.fromarray(joined).save(buffer, format="PNG", optimize=True)
-    source = base64.b64encode(buffer.getvalue()).decode("ascii")
     kind = ' class="marked"' if pair.marked else ""
     words = f"{pair.caption}: {pair.detail}" + (" (copy)" if pair.marked else "")
-    return (
-        f'<figure{kind}><img src="data:image/png;base64,{source}" alt="{escape(words)}" width="{joined.shape[1]}" '
-        f'height="{joined.shape[0]}"><figcaption>{escape(pair.caption)}<br>{escape(pair.detail)}</figcaption></figure>\n'
-    )
+    drawn = image(buffer.getvalue(), words)
+    return f"<figure{kind}>{drawn}<figcaption>{escape(pair.caption)}<br>{escape(pair.detail)}</figcaption></figure>\n"

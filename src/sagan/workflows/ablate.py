@@ -38,7 +38,7 @@ def ablate(ablation: Ablation, *, measure: Measure | None = None, watch: Watch =
     """Run the cells that are not finished, and write ablation.json, ablation.md, ablation.png and ablation.html.
 
     ablation: from `ablation.plan.set_up`.
-    measure: what is measured on each generator; None for the structure score on emblems and diversity on other pictures.
+    measure: what is measured on each generator; None for `measures.default_measure`.
     A cell whose numbers leave the finite is reported in its row. Raises ConfigError for a folder with another ablation,
     Interrupted after a signal, and what training raises.
     """

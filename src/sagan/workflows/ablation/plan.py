@@ -77,9 +77,8 @@ def set_up(base: RunConfig, out: Path, *, rows: Sequence[str] = GROUPS, seeds: i
             names[group.name, row.name] = first_with.setdefault(question, f"{group.name}-{row.name}")
     numbers = tuple(range(base.training.seed, base.training.seed + seeds))
     cells = []
-    for (
-        seed
-    ) in numbers:  # whole seeds one after the other: early numbers can be compared, and a slow hour meets every row
+    # Whole seeds one after the other: early numbers can be compared, and a slow hour meets every row.
+    for seed in numbers:
         for group in groups:
             for row in group.rows:
                 if (name := names[group.name, row.name]) == f"{group.name}-{row.name}":
