@@ -20,6 +20,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from results_file import Figure, write_result
@@ -51,6 +53,19 @@ def offline(run: Path, seconds: float) -> float:
     """Pictures a second without HTTP, on one core."""
     done = subprocess.run([sys.executable, "-c", OFFLINE, str(run), str(seconds)], stdout=subprocess.PIPE, check=True)
     return float(done.stdout)
+
+
+@contextmanager
+def serving(run: Path) -> Iterator[tuple[int, str, int]]:
+    """`sagan explore RUN`, pinned to the first core, until the context ends: its port, token and process number."""
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(run)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        address = next(line for line in server.stdout if "token=" in line)
+        yield int(address.split(":")[2].split("/")[0]), address.split("token=")[1].strip(), server.pid
+    finally:
+        server.terminate()
+        server.wait()
 
 
 class Load:
@@ -104,11 +119,7 @@ def main() -> None:
     os.sched_setaffinity(0, {1})
     before = offline(words.run, words.seconds / 4)
     figures: list[Figure] = []
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(words.run)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        address = next(line for line in server.stdout if "token=" in line)
-        port, token = int(address.split(":")[2].split("/")[0]), address.split("token=")[1].strip()
+    with serving(words.run) as (port, token, _):
         for name, exact in (("exact", True), ("inexact", False)):
             load = Load(port, token, words.pictures, exact)
             rate = load.run(words.clients, words.seconds)
@@ -118,15 +129,13 @@ def main() -> None:
                 f"answers {dict(load.codes)}, median {statistics.median(ordered):.3g} s, 99th percentile {late:.3g} s"
             )
             figures.append((f"over HTTP, {name}", round(rate, 1), "pictures/s", note))
-            print(figures[-1])
-    finally:
-        server.terminate()
-        server.wait()
     after = offline(words.run, words.seconds / 4)
     rate = (before + after) / 2
     figures.insert(0, ("offline", round(rate, 1), "pictures/s", f"before {before:.1f}, after {after:.1f}"))
-    figures.append(("exact, over HTTP to offline", round(figures[1][1] / rate, 3), "times", "the aim is 0.9"))
-    print(figures[0], figures[-1])
+    for name, over_http in [(figure[0], figure[1]) for figure in figures[1:]]:
+        figures.append((f"{name}, to offline", round(over_http / rate, 3), "times", ""))
+    for figure in figures:
+        print(*figure)
     if not words.no_record:
         note = f"{words.clients} clients, {words.pictures} pictures a request; server and clients on one core each."
         write_result("explorer", f"python benchmarks/explorer.py {words.run}", figures, note=note)

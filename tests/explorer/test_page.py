@@ -199,26 +199,6 @@ def test_the_way_between_two_moves_the_picture(page, served):
     np.testing.assert_array_equal(canvas(page), enlarged(middle.picture, FACTOR))
 
 
-def test_pointing_answers_within_fifty_milliseconds(page):
-    """From the pointer's move to the drawn overlay, for a layer of 64x64 queries and 32x32 keys of 16 numbers."""
-    code = """(async () => {
-        const a = await import("/static/attention.js");
-        const { Canvas } = await import("/static/stage.js");
-        const random = (n) => Float32Array.from({ length: n }, () => Math.random() - 0.5);
-        const view = { side: 64, keySide: 32, width: 16, queries: random(64 * 64 * 16), keys: random(32 * 32 * 16) };
-        const canvas = new Canvas(document.createElement("canvas"));
-        canvas.load(new Uint8Array(128 * 128 * 3).fill(90), 128);
-        const times = [];
-        for (let n = 0; n < 60; n++) {
-            const start = performance.now();
-            canvas.draw(a.row(view, n * 60), 32, n % 2 ? "light" : "colour");
-            times.push(performance.now() - start);
-        }
-        return times.sort((x, y) => x - y)[56];
-    })()"""
-    assert page.run(code) < 50
-
-
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1440, False), (1440, True)])
 def test_nothing_sticks_out_and_all_text_has_contrast(page, width, dark):
     page.screen(width, 900, dark=dark)
