@@ -33,6 +33,21 @@ def test_a_film_shows_its_frames_in_order_at_its_pace(suffix, tolerance):
         assert np.abs(pixels.astype(int) - expected).max() <= tolerance
 
 
+def test_a_gif_keeps_the_colour_of_a_small_dot_and_stores_once_what_stands_still():
+    rng = np.random.default_rng(0)
+    still = np.repeat(rng.integers(0, 120, (120, 160, 1)), 3, axis=2).astype(np.uint8)
+    frames = []
+    for place in range(10, 150, 10):
+        frames.append(still.copy())
+        frames[-1][60:66, place : place + 6] = (255, 32, 32)
+    payload = encode_film(frames, ".gif", fps=10)
+    for pixels, expected in zip([pixels for pixels, _ in read(payload)], frames, strict=True):
+        dot = (expected == (255, 32, 32)).all(axis=2)
+        assert np.abs(pixels[dot].astype(int) - (255, 32, 32)).max() <= 8
+        assert np.abs(pixels[~dot].astype(int) - expected[~dot]).max() <= 16
+    assert len(payload) < 2 * len(encode_film(frames[:1], ".gif", fps=10))
+
+
 def test_a_film_repeats_for_ever():
     for suffix in (".gif", ".webp"):
         with Image.open(io.BytesIO(encode_film(flat_frames(), suffix, fps=10))) as film:

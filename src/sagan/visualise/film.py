@@ -14,7 +14,8 @@ from sagan.visualise.channels import Pictures
 
 SUFFIXES = (".gif", ".webp", ".apng", ".mp4")
 MAX_PIXELS = 256 << 20  # of all frames together: a film is made in memory
-COLOURS = 256  # of a GIF, chosen anew for each frame
+COLOURS = 256  # of a GIF, chosen once for the whole film, so that what stands still is stored once
+LOOKED_AT = 16  # frames from which they are chosen
 WEBP_QUALITY = 90
 MP4_QUALITY = "18"  # of libx264, as its constant rate factor: no loss that one sees
 
@@ -44,7 +45,7 @@ def require_film(suffix: str, frames: int, width: int, height: int) -> None:
 def encode_film(frames: Sequence[Pictures], suffix: str, fps: float) -> bytes:
     """The bytes of a film. frames: uint8 (H, W, 3), all of one size.  suffix: one of SUFFIXES.  fps: frames a second.
 
-    GIF knows times in hundredths of a second and 256 colours a frame; the others are true to the pictures, or nearly.
+    GIF knows times in hundredths of a second and 256 colours; the others are true to the pictures, or nearly.
     All repeat for ever where the format can say so.
     """
     if suffix.lower() == ".mp4":
@@ -53,11 +54,10 @@ def encode_film(frames: Sequence[Pictures], suffix: str, fps: float) -> bytes:
     duration = max(1, round(1000 / fps))  # milliseconds
     buffer = io.BytesIO()
     if suffix.lower() == ".gif":
-        images = [
-            image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for image in images
-        ]
+        colours = _palette(images)
+        images = [image.quantize(palette=colours, dither=Image.Dither.NONE) for image in images]
         images[0].save(
-            buffer, "GIF", save_all=True, append_images=images[1:], duration=max(20, duration), loop=0, disposal=2
+            buffer, "GIF", save_all=True, append_images=images[1:], duration=max(20, duration), loop=0, disposal=1
         )
     elif suffix.lower() == ".webp":
         images[0].save(
@@ -66,6 +66,15 @@ def encode_film(frames: Sequence[Pictures], suffix: str, fps: float) -> bytes:
     else:
         images[0].save(buffer, "PNG", save_all=True, append_images=images[1:], duration=duration, loop=0)
     return buffer.getvalue()
+
+
+def _palette(images: Sequence[Image.Image]) -> Image.Image:
+    """The colours of a film. By octree, which keeps those of small things: the dots of attention figures."""
+    shown = images[:: -(-len(images) // LOOKED_AT)]
+    tall = Image.new("RGB", (images[0].width, images[0].height * len(shown)))
+    for row, image in enumerate(shown):
+        tall.paste(image, (0, row * image.height))
+    return tall.quantize(COLOURS, method=Image.Quantize.FASTOCTREE)
 
 
 def _mp4(frames: Sequence[Pictures], fps: float) -> bytes:
