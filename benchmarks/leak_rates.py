@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from sagan.data.emblems import render
 from sagan.data.images import open_images
 from sagan.metrics.features import BATCH, collect
 from sagan.metrics.leak import judge
-from sagan.metrics.nearest import TrainingPictures
+from sagan.metrics.nearest import Nearest, TrainingPictures
 from sagan.metrics.offline import offline_features
 from sagan.runtime import choose_runtime
 
@@ -64,6 +65,15 @@ ALTERATIONS = {"equal": lambda x, rng: x} | {
 }
 
 
+def with_rows(nearest: Nearest, places: NDArray[np.int64], others: Nearest) -> Nearest:
+    """What is found for the samples when those at `places` are others: each is looked up by itself."""
+    columns = {}
+    for column in fields(Nearest):
+        columns[column.name] = getattr(nearest, column.name).copy()
+        columns[column.name][places] = getattr(others, column.name)
+    return Nearest(**columns)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True)
@@ -88,8 +98,9 @@ def main() -> None:
         "emblems": [render(np.arange(SAMPLES * (10 + i), SAMPLES * (11 + i)))[0] for i in range(SETS)],
         "held-out pictures": [held[np.sort(rng.permutation(len(held))[:SAMPLES])] for _ in range(SETS)],
     }
-    for kind, sets in kinds.items():
-        verdicts = [judge(training.nearest(one, network(one)), baseline) for one in sets]
+    clean = {kind: [training.nearest(one, network(one)) for one in sets] for kind, sets in kinds.items()}
+    for kind, sets in clean.items():
+        verdicts = [judge(one, baseline) for one in sets]
         accused = sum(verdict.leaking for verdict in verdicts)
         pairs = np.mean([len(verdict.copies) for verdict in verdicts])
         figures.append((f"clean sets of {kind} accused", accused, f"of {SETS}", f"{pairs:.1f} near pairs in 1,000"))
@@ -98,10 +109,10 @@ def main() -> None:
     for name, alter in ALTERATIONS.items():
         found = accused = 0
         for index in range(SETS):
-            samples = kinds["emblems"][index].copy()
             places, source = rng.permutation(SAMPLES)[:PLANTED], rng.permutation(TRAINED)[:PLANTED]
-            samples[places] = np.concatenate([alter(training.small[one : one + 1], rng) for one in source])
-            verdict = judge(training.nearest(samples, network(samples)), baseline)
+            copies = np.concatenate([alter(training.small[one : one + 1], rng) for one in source])
+            found_there = training.nearest(copies, network(copies))
+            verdict = judge(with_rows(clean["emblems"][index], places, found_there), baseline)
             found += len(set(places.tolist()) & set(verdict.copies.tolist()))
             accused += verdict.leaking
         share = round(found / (SETS * PLANTED), 4)
