@@ -28,6 +28,7 @@ METHODS = {
     "tofile", "save_file", "savefig", "write_table",
 }  # fmt: skip
 DISKS = {"disk", "DISK"}  # what the package calls an object of class Disk: its `rename` is the seam
+BYTES = {"safetensors.torch.save", "safetensors.numpy.save"}  # they only make bytes
 SAVERS = {"save", "savez", "savez_compressed", "savetxt"}  # into a buffer they only make bytes
 OPENERS = {"open", "fdopen", "ZipFile", "TarFile", "GzipFile", "BZ2File", "LZMAFile"}
 
@@ -79,7 +80,7 @@ def detours(tree: ast.AST) -> Iterator[str]:
             name = dotted(node.func, known)
             last = node.func.attr if isinstance(node.func, ast.Attribute) else name.rpartition(".")[2]
             first = node.args[0] if node.args else None
-            is_saver = last in SAVERS and "." in ast.unparse(node.func) + name and name != "safetensors.torch.save"
+            is_saver = last in SAVERS and "." in ast.unparse(node.func) + name and name not in BYTES
             into_memory = isinstance(first, ast.Name) and first.id in memory
             opens = last in OPENERS and writes(node, name)
             if not into_memory and (opens or (is_saver and not name.startswith("sagan."))):

@@ -169,10 +169,11 @@ def test_data_check_writes_its_preview_as_png(check, capsys):
     assert not check
 
 
-def test_data_help_is_that_of_its_one_verb(capsys):
+def test_data_help_names_its_verbs(capsys):
     for word in ("--help", "-h", "help"):
         assert main(["data", word]) == 0
-        assert "usage: sagan data check" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "usage: sagan data check|data pack" in told and "reads without decoding" in told
 
 
 def test_data_alone_says_what_it_can_do(capsys):

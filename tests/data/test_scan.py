@@ -13,8 +13,9 @@ from PIL import Image
 from sagan.data import scan as module
 from sagan.data.decode import decode
 from sagan.data.faults import Unreadable
+from sagan.data.found import Recipe
 from sagan.data.layout import Listing
-from sagan.data.scan import Recipe, scan
+from sagan.data.scan import scan
 
 COUNT = 200
 RECIPE = Recipe(16, "crop", (255, 255, 255))

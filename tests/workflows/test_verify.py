@@ -59,7 +59,8 @@ def test_a_lone_generator_file_proves_itself(trained, tmp_path, capsys):
 def test_nothing_to_verify(tmp_path, capsys):
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(
-            CheckpointMissing, match="there is no checkpoint here. Name a run, a checkpoint folder or a generator file."
+            CheckpointMissing,
+            match="there is no checkpoint here. Name a run, a checkpoint folder, a generator file or a pack.",
         ):
             verify(path)
     assert main(["verify", str(tmp_path)]) == 4

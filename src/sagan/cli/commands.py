@@ -15,6 +15,8 @@ from sagan.cli.verbs import (
     ExploreWords,
     ImportWords,
     InterpolateWords,
+    PackWords,
+    R,
     SampleWords,
     TimelapseWords,
     TrainWords,
@@ -26,6 +28,8 @@ from sagan.data.config import DataConfig
 from sagan.disk import need_writable
 from sagan.errors import CheckpointCorrupt, ConfigError
 from sagan.presets import PRESETS, assemble, run_folder
+
+MOST_LINES = 32  # of pictures that were left out
 
 
 def train(argv: list[str]) -> int:
@@ -188,19 +192,8 @@ def explore(argv: list[str]) -> int:
 
 def data_check(argv: list[str]) -> int:
     """`sagan data check PICTURES`."""
-    fields = {
-        name: field for name, field in DataConfig.model_fields.items() if name not in ("data", "workers", "cache_mib")
-    }
-    words = read_words(
-        argv,
-        prog="sagan data check",
-        about="Count, measure and preview a set of pictures; ends with code 3 when training could not use it.",
-        positionals={"data": SLOTS["data"].field},
-        groups={"": CheckWords.model_fields, "pictures": fields},
-        hint=default_hint,
-    )
-    need(words, "data", "sagan data check")
-    own = checked(CheckWords, {name: words.pop(name) for name in CheckWords.model_fields if name in words})
+    about = "Count, measure and preview a set of pictures; ends with code 3 when training could not use it."
+    own, pictures = _picture_words(argv, "data check", about, CheckWords)
     from sagan.workflows.check_data import check_data
     from sagan.workflows.run_folder import need_suffix
 
@@ -208,12 +201,49 @@ def data_check(argv: list[str]) -> int:
     need_suffix(out, ".png", "the preview")
     report = path_of(own.report)
     need_suffix(report, ".jsonl", "the report")
-    result = check_data(checked(DataConfig, words), own.resolution, out, channels=own.channels, report=report)
+    result = check_data(pictures, own.resolution, out, channels=own.channels, report=report)
     say_rows(result.rows)
     for line in [*result.notes, *result.bad]:
         note(line)
     say_paths([result.preview, result.report])
     return int(result.exit_code)
+
+
+def data_pack(argv: list[str]) -> int:
+    """`sagan data pack PICTURES`."""
+    about = "Decode pictures once, into a folder that training reads without decoding. Goes on where it was broken off."
+    own, pictures = _picture_words(argv, "data pack", about, PackWords, without=("mirror", "cond", "balance"))
+    from sagan.cli.progress import Counting
+    from sagan.workflows.pack_data import pack_data
+
+    with Counting() as tell:
+        result = pack_data(pictures, own.resolution, path_of(own.out), channels=own.channels, tell=tell)
+    say_rows(result.rows)
+    for line in result.bad[:MOST_LINES]:
+        note(line)
+    if len(result.bad) > MOST_LINES:
+        note(f"and {len(result.bad) - MOST_LINES:,} more: `sagan data check --report FILE` lists all")
+    say_paths([result.path])
+    return 0
+
+
+def _picture_words(
+    argv: list[str], verb: str, about: str, record: type[R], without: tuple[str, ...] = ()
+) -> tuple[R, DataConfig]:
+    """The words of a verb that looks at pictures: its own, and those by which training takes pictures."""
+    hidden = {"data", "workers", "cache_mib", *without}
+    fields = {name: field for name, field in DataConfig.model_fields.items() if name not in hidden}
+    words = read_words(
+        argv,
+        prog=f"sagan {verb}",
+        about=about,
+        positionals={"data": SLOTS["data"].field},
+        groups={"": record.model_fields, "pictures": fields},
+        hint=default_hint,
+    )
+    need(words, "data", f"sagan {verb}")
+    own = checked(record, {name: words.pop(name) for name in record.model_fields if name in words})
+    return own, checked(DataConfig, words)
 
 
 def verify(argv: list[str]) -> int:

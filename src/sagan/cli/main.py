@@ -25,6 +25,7 @@ VERBS = {
     "leak": "find out whether drawn pictures are copies of training pictures",
     "explore": "open a page where a click on a pixel shows where the network looked",
     "data check": "look at a set of pictures before training on it",
+    "data pack": "decode pictures once, into a folder that training reads without decoding",
     "ablate": "train the paper's ablations and tabulate them",
     "compare": "put runs side by side on one page",
     "import": "open a checkpoint of another project",
@@ -89,6 +90,9 @@ def _run(argv: list[str]) -> int:
 
         say(f"sagan {__version__}")
         return 0
+    if argv[0] == "data" and argv[1:2] in (["--help"], ["-h"], ["help"]):
+        _help("data ")
+        return 0
     verb, rest = _verb(argv)
     code = command_of(verb)(rest)
     deliver()
@@ -107,9 +111,7 @@ def _verb(argv: list[str]) -> tuple[str, list[str]]:
         if (verb := " ".join(argv[:words])) in VERBS:
             return verb, argv[words:]
     if argv[0] == "data":
-        if argv[1:2] in (["--help"], ["-h"], ["help"]):
-            return "data check", ["--help"]
-        remedy = "Write `sagan data check PICTURES`."
+        remedy = "Write `sagan data check PICTURES` or `sagan data pack PICTURES`."
         raise ConfigError(f"data needs to know what to do{', not ' + repr(argv[1]) if argv[1:] else ''}", remedy=remedy)
     near = get_close_matches(argv[0], VERBS, n=1)
     if near:
@@ -119,11 +121,13 @@ def _verb(argv: list[str]) -> tuple[str, list[str]]:
     raise ConfigError(f"unknown command {argv[0]!r}", remedy=f"There are: {', '.join(VERBS)}.")
 
 
-def _help() -> None:
-    say("usage: sagan VERB ...")
+def _help(beginning: str = "") -> None:
+    """The verbs that begin so."""
+    shown = {verb: line for verb, line in VERBS.items() if verb.startswith(beginning)}
+    say(f"usage: sagan {'VERB' if not beginning else '|'.join(shown)} ...")
     say("")
-    width = max(map(len, VERBS))
-    for verb, line in VERBS.items():
+    width = max(map(len, shown))
+    for verb, line in shown.items():
         say(f"  {verb:<{width}}  {line}")
     say("")
     say("sagan VERB --help tells the options of each; sagan --version tells the version.")

@@ -142,10 +142,18 @@ class CheckWords(Record):
     )
 
 
+class PackWords(Record):
+    """`sagan data pack`."""
+
+    resolution: int | None = Field(None, description="Side of the square pictures, as training will ask it.", ge=1)
+    channels: int = Field(3, description="1 for grey, 3 for RGB, 4 for RGB with transparency.", ge=1, le=4)
+    out: str | None = Field(None, description="The folder to make (-o); PICTURES-RESOLUTION.pack otherwise.")
+
+
 class VerifyWords(Record):
     """`sagan verify`."""
 
-    run: str = Field(description="A run's folder, one checkpoint inside it, or a generator.safetensors.")
+    run: str = Field(description="A run's folder, one checkpoint inside it, a generator.safetensors, or a pack.")
 
 
 class DoctorWords(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sagan.data.scan import Scan
+from sagan.data.found import Scan
 
 UNBALANCED = 5  # the largest class over the smallest from which balance is suggested
 

@@ -37,8 +37,8 @@ class Batch(NamedTuple):
 class Batches:
     """Iterate over batches for ever; a set smaller than a batch wraps around.
 
-    position: pictures handed out before, 0 for a new run.  workers: processes that decode, used when the set is not in
-    memory.  mirror: flip each picture left to right with chance 1/2, decided by (seed, position).
+    position: pictures handed out before, 0 for a new run.  workers: processes that decode, used when pictures have
+    to be decoded.  mirror: flip each picture left to right with chance 1/2, decided by (seed, position).
     balance: show every class equally often; ConfigError for a set without classes.
     rows: which places of each batch are wanted here, where several processes share it; None for all. Positions and
     `batch_size` are those of the whole batch.
@@ -63,7 +63,7 @@ class Batches:
         self.seed = seed
         self.mirror = mirror
         self.rows = np.arange(batch_size) if rows is None else rows
-        self.workers = 0 if images.in_memory else workers
+        self.workers = 0 if images.decoded else workers
         self._order: Order = BalancedOrder(images.labels, seed) if balance else PlainOrder(len(images), seed)
         self._position = position
         self._drawn = (range(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sagan.data.advice import about_balance, about_channels, about_duplicates
 from sagan.data.config import DataConfig
 from sagan.data.faults import Skipped
+from sagan.data.found import Recipe, Scan
 from sagan.data.images import EMBLEMS, ImageSet, open_images, recipe_of, set_name
 from sagan.data.labels import drop_empty, used_labels
 from sagan.data.policy import action_of, enforce, refuse_balance, remarks
 from sagan.data.report import Action
-from sagan.data.scan import Prepared, Progress, Recipe, Scan, read_pictures, scan
+from sagan.data.scan import Prepared, Progress, read_pictures, scan
 from sagan.data.sources import Source, open_source
 from sagan.errors import ConfigError, DataError
 
@@ -153,7 +154,7 @@ def _check_source(
 def _problem(config: DataConfig, source: Source, classes: tuple[str, ...], found: Scan, notes: list[str]) -> str:
     """Why training would refuse the set: '' when it would not."""
     try:
-        enforce(config, found, where=source.path)
+        enforce(config, found.skipped, len(found.kept), where=source.path)
         drop_empty(source.listing, classes, found.kept, notes, where=source.path)
     except DataError as error:
         return str(error)

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sagan.data.faults import Fault, Skipped
-from sagan.data.scan import Recipe, read_pictures
+from sagan.data.found import Recipe
+from sagan.data.pack.reading import PackSource
+from sagan.data.scan import read_pictures
 from sagan.data.sources import Source
 from sagan.errors import DataError
 
@@ -62,6 +64,11 @@ class ImageSet:
         """Whether the decoded pictures are all held in memory."""
         return self._pixels is not None
 
+    @property
+    def decoded(self) -> bool:
+        """Whether a picture costs no decoding: it is held in memory, or read from a pack."""
+        return self.in_memory or isinstance(self._source, PackSource)
+
     def where(self, index: int) -> Path | str:
         """The place of one picture, for messages."""
         return self.names[index] if self._source is None else self._source.path / self.names[index]
@@ -81,6 +88,8 @@ class ImageSet:
         if self._pixels is not None:
             return np.take(self._pixels, wanted, axis=0)
         assert self._source is not None and self._kept is not None and self._recipe is not None
+        if isinstance(self._source, PackSource):
+            return self._source.squares(self._kept[wanted])
         found = read_pictures(self._source, self._kept[wanted].tolist(), self._recipe, self.threads)
         squares = np.empty((len(wanted), self.resolution, self.resolution, self.channels), dtype=np.uint8)
         for row, (index, outcome) in enumerate(zip(wanted.tolist(), found, strict=True)):

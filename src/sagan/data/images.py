@@ -13,11 +13,13 @@ from PIL import Image
 from sagan.data.colour import parse_colour
 from sagan.data.config import DataConfig
 from sagan.data.convert import to_channels
+from sagan.data.found import Recipe, Scan
 from sagan.data.image_set import Facts, ImageSet
 from sagan.data.labels import drop_empty, used_labels
 from sagan.data.layout import Listing
+from sagan.data.pack.layout import PACK_SUFFIX
 from sagan.data.policy import enforce, quarantine, refuse_balance, remarks
-from sagan.data.scan import Progress, Recipe, Scan, scan
+from sagan.data.scan import Progress, scan
 from sagan.data.sources import open_source
 from sagan.errors import ConfigError, ResourceError
 
@@ -74,7 +76,7 @@ def open_images(
             remedy="Close other programs, or lower --cache-mib: sets above it are decoded on demand.",
         ) from None
     found.skipped[:0] = listing.refused
-    enforce(config, found, where=source.path)
+    enforce(config, found.skipped, len(found.kept), where=source.path)
     classes, labels = drop_empty(listing, classes, found.kept, notes, where=source.path)
     moved, told = quarantine(config, source, found)
     images = ImageSet(
@@ -117,9 +119,10 @@ def recipe_of(config: DataConfig, resolution: int, channels: int = 3) -> Recipe:
 
 
 def set_name(path: Path) -> str:
-    """'photos' for /data/photos, /data/photos.zip and so on: the set's part of a run's name."""
+    """'photos' for /data/photos, /data/photos.zip, /data/photos.pack and so on: the set's part of a run's name."""
     path = path.expanduser().resolve()
-    return (path.name if path.is_dir() else path.stem.removesuffix(".tar")) or "pictures"
+    name = path.name.removesuffix(PACK_SUFFIX) if path.is_dir() else path.stem.removesuffix(".tar")
+    return name or "pictures"
 
 
 def fingerprint(listing: Listing, found: Scan) -> str:

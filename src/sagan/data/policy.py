@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from sagan.data.config import DataConfig
+from sagan.data.faults import Skipped
+from sagan.data.found import Scan
 from sagan.data.quarantine import move_away
 from sagan.data.report import Action
-from sagan.data.scan import Scan
 from sagan.data.sources import Source
 from sagan.data.sources.folder import FolderSource
 from sagan.errors import ConfigError, DataError
@@ -27,25 +29,22 @@ def refuse_balance(config: DataConfig, classes: tuple[str, ...], *, where: Path 
         )
 
 
-def enforce(config: DataConfig, found: Scan, *, where: Path) -> None:
-    """The policies about pictures that cannot be used. Raises DataError."""
-    bad, good = len(found.skipped), len(found.kept)
+def enforce(config: DataConfig, skipped: Sequence[Skipped], good: int, *, where: Path) -> None:
+    """The policies about pictures that cannot be used, beside so many good ones. Raises DataError."""
+    bad = len(skipped)
     if bad and config.on_bad == "stop":
-        first = found.skipped[0]
-        raise DataError(
-            f"{first.text}", where=where / first.where, remedy=f"{first.remedy} With --on-bad skip it is left out."
-        )
-    listed = "; ".join(f"{item.where} {item.text}" for item in found.skipped[:SHOWN])
+        raise stopped_at(skipped[0], where)
+    listed = "; ".join(f"{item.where} {item.text}" for item in skipped[:SHOWN])
     listed += f"; and {bad - SHOWN:,} more" if bad > SHOWN else ""
     if not good:
         raise DataError(
             f"none of its {bad:,} pictures can be used: {listed}" if bad else "holds no picture",
             where=where,
-            remedy=found.skipped[0].remedy if bad else "Put pictures into it.",
+            remedy=skipped[0].remedy if bad else "Put pictures into it.",
         )
     share = bad / (bad + good)
     if share > config.max_bad:
-        remedies = " ".join(dict.fromkeys(item.remedy for item in found.skipped[:SHOWN]))
+        remedies = " ".join(dict.fromkeys(item.remedy for item in skipped[:SHOWN]))
         remedies += " `sagan data check --report FILE` lists all." if bad > SHOWN else ""
         raise DataError(
             f"{bad:,} of {bad + good:,} pictures ({share:.1%}) cannot be used, more than max_bad "
@@ -53,6 +52,11 @@ def enforce(config: DataConfig, found: Scan, *, where: Path) -> None:
             where=where,
             remedy=f"{remedies} Or allow more with --max-bad {math.ceil(share * 100) / 100:g}.",
         )
+
+
+def stopped_at(bad: Skipped, where: Path) -> DataError:
+    """The error that ends everything at the first bad picture, by --on-bad stop."""
+    return DataError(bad.text, where=where / bad.where, remedy=f"{bad.remedy} With --on-bad skip it is left out.")
 
 
 def quarantine(config: DataConfig, source: Source, found: Scan) -> tuple[dict[str, str], list[str]]:

@@ -6,22 +6,22 @@ Every picture is decoded once before training starts, so that a bad one is found
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sagan.data.colour import Colour
 from sagan.data.convert import MODES, fill_hidden, is_grey, to_channels
 from sagan.data.decode import Decoded, decode, strict_pillow
 from sagan.data.faults import Fault, Skipped, Unreadable
-from sagan.data.resize import Fit, make_square
+from sagan.data.found import Recipe, Scan
+from sagan.data.pack.reading import PackSource
+from sagan.data.resize import make_square
 from sagan.data.sources.base import Payload, Source
 
 CHUNK = 64  # pictures a task: threads hand over seldom, and the progress still moves
@@ -29,37 +29,6 @@ READ_AHEAD = 2**20  # bytes that a thread reads before it decodes them
 SMALL = 2048  # bytes a file, of pictures of some 32 or 64 pixels
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a picture becomes a square of `side` pixels with 1, 3 or 4 channels."""
-
-    side: int
-    fit: Fit
-    background: Colour
-    channels: int = 3
-
-
-@dataclass
-class Scan:
-    """What the pass found.
-
-    kept: (n,) int64, the source's indices of the usable pictures.  pixels: (n, R, R, C) uint8, None unless asked for.
-    digests: (n, 32) uint8, SHA-256 of each.  skipped: the others.  sizes, modes: counted over the usable ones.
-    enlarged: how many usable pictures were smaller than the square.  transparent: how many have a pixel that is not
-    opaque.  grey: how many have no colour.
-    """
-
-    kept: NDArray[np.int64]
-    pixels: NDArray[np.uint8] | None
-    digests: NDArray[np.uint8]
-    skipped: list[Skipped] = field(default_factory=list)
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    modes: Counter[str] = field(default_factory=Counter)
-    enlarged: int = 0
-    transparent: int = 0
-    grey: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,17 +68,23 @@ def scan(
     threads: int = 2,
     progress: Progress | None = None,
 ) -> Scan:
-    """Prepare all `wanted` pictures in their order.
+    """Prepare all `wanted` pictures in their order; those of a pack are prepared already.
 
     stop_early: end at the first picture that cannot be used; it is then the last of `skipped`.
     progress: called as progress(done, total) in the caller's thread.
     """
     total = len(wanted)
+    if isinstance(source, PackSource):
+        result = source.scanned(wanted, recipe)
+        result.pixels = source.squares(result.kept) if keep_pixels else None
+        if progress is not None:
+            progress(total, total)
+        return result
     shape = (total, recipe.side, recipe.side, recipe.channels)
     pixels = np.empty(shape, dtype=np.uint8) if keep_pixels else None
     kept, digests = list[int](), bytearray()
     result = Scan(wanted[:0], pixels, np.empty((0, 32), dtype=np.uint8))
-    for done, (index, outcome) in enumerate(_prepared(source, wanted, recipe, threads), start=1):
+    for done, (index, outcome) in enumerate(prepared(source, wanted, recipe, threads), start=1):
         if isinstance(outcome, Fault):
             result.skipped.append(Skipped(source.listing.names[index], outcome.code, outcome.text))
             if stop_early:
@@ -135,10 +110,10 @@ def scan(
 def read_pictures(source: Source, indices: Sequence[int], recipe: Recipe, threads: int) -> list[Prepared | Fault]:
     """Prepare a few pictures, in order."""
     wanted = np.asarray(indices, dtype=np.int64)
-    return [outcome for _, outcome in _prepared(source, wanted, recipe, threads, chunk=8)]
+    return [outcome for _, outcome in prepared(source, wanted, recipe, threads, chunk=8)]
 
 
-def _prepared(
+def prepared(
     source: Source, wanted: NDArray[np.int64], recipe: Recipe, threads: int, chunk: int = CHUNK
 ) -> Iterator[tuple[int, Prepared | Fault]]:
     """(index, outcome) in order. A few chunks are in flight at a time, so memory does not grow with the set."""

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from sagan.config import RunConfig, from_toml
 from sagan.data.config import DataConfig
+from sagan.data.found import Recipe
 from sagan.data.image_set import ImageSet
 from sagan.data.images import open_images
-from sagan.data.scan import Prepared, Recipe, read_pictures
+from sagan.data.scan import Prepared, read_pictures
 from sagan.data.sources import open_source
 from sagan.disk import disk_errors
 from sagan.engines import engine_runtime, open_engine

@@ -6,7 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ def _train(
             runtime.compile(game.generator, game.discriminator)
         seconds = 0.0 if state is None else state.seconds
         stop = StopSignals()  # entered around the loop: before it there is nothing to save, and a signal ends it all
-        with _batches(config, images, 0 if state is None else state.position, ranks) as batches:
+        with closing(images), _batches(config, images, 0 if state is None else state.position, ranks) as batches:
             scene = Scene(config, folder, images, batches, length_of(config.training), facts, watch, stop)
             if ranks.first:
                 _write_facts(scene, game, changes, pictures)

@@ -1,4 +1,4 @@
-"""Check every byte of a run's checkpoints, or of a generator file: the verb `sagan verify`."""
+"""Check every byte of a run's checkpoints, of a generator file or of a pack: the verb `sagan verify`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from pathlib import Path
 from sagan.checkpoint import folder as checkpoints
 from sagan.checkpoint.generator_file import read_generator
 from sagan.checkpoint.manifest import MANIFEST
+from sagan.data.pack.layout import is_pack
+from sagan.data.pack.reading import PackSource
 from sagan.disk import disk_errors
-from sagan.errors import CheckpointError, CheckpointMissing
+from sagan.errors import CheckpointError, CheckpointMissing, DataError
 
 Row = tuple[str, bool, str]
 
 
 def verify(path: str | Path) -> list[Row]:
-    """One (name, whole, what was found) for each checkpoint of a run, oldest first; or for one checkpoint or generator.
+    """One (name, whole, what was found) for each checkpoint of a run, oldest first; or for one checkpoint or generator; or
+    for each shard of a pack.
 
     Raises CheckpointMissing when there is nothing to check.
     """
@@ -23,9 +26,11 @@ def verify(path: str | Path) -> list[Row]:
         is_file, is_checkpoint = path.is_file(), (path / MANIFEST).is_file()
     if is_file:
         return [_look_at_generator(path)]
+    if is_pack(path):
+        return _look_at_pack(path)
     folders = [path] if is_checkpoint else [checkpoints.step_folder(path, step) for step in checkpoints.steps(path)]
     if not folders:
-        remedy = "Name a run, a checkpoint folder or a generator file."
+        remedy = "Name a run, a checkpoint folder, a generator file or a pack."
         raise CheckpointMissing("there is no checkpoint here", where=path, remedy=remedy)
     return [_look(folder) for folder in folders]
 
@@ -37,6 +42,18 @@ def _look(folder: Path) -> Row:
         return folder.name, False, str(error)
     total = sum(entry["bytes"] for entry in manifest["files"].values())
     return folder.name, True, f"{len(manifest['files'])} files, {total / 2**20:.1f} MiB, every byte as written"
+
+
+def _look_at_pack(folder: Path) -> list[Row]:
+    try:
+        pack = PackSource(folder)
+    except DataError as error:
+        return [(folder.name, False, str(error))]
+    shards = zip(pack.contents.shards, pack.checked(), strict=True)
+    return [
+        (name, whole, f"{shard.kept:,} pictures" if whole else "its bytes are not what was written")
+        for shard, (name, whole) in shards
+    ]
 
 
 def _look_at_generator(file: Path) -> Row:

@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path
 
 from sagan.data.decode import SUFFIXES
+from sagan.data.pack.layout import is_pack
+from sagan.data.pack.reading import PackSource
 from sagan.data.sources import tar
 from sagan.data.sources.arrays import ArraySource
 from sagan.data.sources.base import Source
@@ -17,7 +19,7 @@ from sagan.data.sources.parquet import ParquetSource, training_shards
 from sagan.data.sources.zip import ZipSource
 from sagan.errors import DataError
 
-KINDS = "a folder of pictures, or a .zip, .tar (also .tar.gz), .parquet, .npz or .npy file"
+KINDS = "a folder of pictures, a pack, or a .zip, .tar (also .tar.gz), .parquet, .npz or .npy file"
 
 FILES = (".zip", ".npz", ".npy", *tar.SUFFIXES)
 
@@ -52,6 +54,8 @@ def open_source(path: Path) -> Source:
 
 
 def _open_folder(path: Path) -> Source:
+    if is_pack(path):
+        return PackSource(path)
     found = walk(path)
     shards = sorted(path / name for name in found.others if name.lower().endswith(".parquet"))
     loose = any("/" not in name for name in found.pictures)
