@@ -27,10 +27,10 @@ demo: $(STAMP)  ## train on the built-in pictures, draw samples and the attentio
 	@printf '\nThe demo left these files; open the report in a browser:\n'
 	@printf '  %s\n' $(DEMO)/report.html $(DEMO)/grid.png $(DEMO)/attention.png $(DEMO)/curves.png
 
-# The proofs of reliability time processes and signals, so they have the machine to themselves; the others run two at a time.
+# Two tests at a time; then those that look at how soon processes answer, with the machine to themselves.
 test: check  ## everything CI runs: check, then all tests
-	$(BIN)/python -m pytest -q -n 2 --ignore tests/reliability
-	$(BIN)/python -m pytest -q tests/reliability
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not alone"
+	$(BIN)/python -m pytest -q -m "alone and not nightly"
 
 test-nightly: $(STAMP)  ## the tests that take minutes
 	$(BIN)/python -m pytest -q -m nightly

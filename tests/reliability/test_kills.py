@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from proofs import kills
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.timeout(900)
 def test_a_save_in_the_open_is_noticed(tmp_path, monkeypatch):

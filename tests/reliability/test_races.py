@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from proofs import races
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(
     ("sabotage", "words"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from proofs.signals import prove
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.timeout(600)
 def test_a_command_without_handlers_is_noticed(tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from proofs import worker_death
 
 from sagan.data import batches, workers
+
+pytestmark = pytest.mark.alone
 
 
 def test_a_restart_at_another_place_is_noticed(tmp_path, monkeypatch):
