@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sagan.sampling import draw
     from sagan.workflows.attend import attention_weights
     from sagan.workflows.openers import open_generator, open_run
+    from sagan.workflows.share import from_pretrained, save_pretrained
     from sagan.workflows.train import train
 
 __version__ = "0.1.0"
@@ -32,9 +33,11 @@ __all__ = [
     "build_discriminator",
     "build_generator",
     "draw",
+    "from_pretrained",
     "open_generator",
     "open_run",
     "preset",
+    "save_pretrained",
     "train",
 ]
 
@@ -48,9 +51,11 @@ _HOMES = {
     "build_discriminator": "sagan.models.build",
     "build_generator": "sagan.models.build",
     "draw": "sagan.sampling",
+    "from_pretrained": "sagan.workflows.share",
     "open_generator": "sagan.workflows.openers",
     "open_run": "sagan.workflows.openers",
     "preset": "sagan.presets",
+    "save_pretrained": "sagan.workflows.share",
     "train": "sagan.workflows.train",
 }
 

@@ -62,6 +62,7 @@ OPTIONAL = {
     "fastapi",
     "starlette",
     "uvicorn",
+    "huggingface_hub",
 }
 # Those are extras: imported inside the function that needs them.
 

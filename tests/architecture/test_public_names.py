@@ -13,7 +13,7 @@ import sagan
 # Growing or shrinking this list is a decision about the library's promise to its users.
 PROMISED = [
     "RunConfig", "SaganError", "SelfAttention2d", "SpectralNorm", "attention_weights", "build_discriminator",
-    "build_generator", "draw", "open_generator", "open_run", "preset", "train",
+    "build_generator", "draw", "from_pretrained", "open_generator", "open_run", "preset", "save_pretrained", "train",
 ]  # fmt: skip
 
 

@@ -271,3 +271,40 @@ def test_leak_words(workflow, capsys):
     assert named == {"n": 50, "baseline": 200, "seed": 0, "out": Path("p.html"), "device": "auto"}
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("verdict  No copy.\nleak.html\n", "looked up in 2s\n")
+
+
+@pytest.fixture
+def push(workflow):
+    rows = [("README.md", "7 bytes")]
+    answer = SimpleNamespace(rows=rows, notes=["No licence"], out=None, url="http://hub/a/b", commit="0a")
+    return workflow("share", "push", answer)
+
+
+def test_push_words(push, capsys):
+    assert main(["push", "runs/x", "a/b"]) == 0
+    said = {"private": False, "message": "Upload a generator with sagan", "licence": None, "discriminator": True}
+    said |= {"dry_run": False, "out": None, "device": "auto"}
+    assert push == [((Path("runs/x"), "a/b"), said)]
+    shown = capsys.readouterr()
+    assert shown.out == "README.md  7 bytes\nhttp://hub/a/b commit 0a\n" and shown.err == "No licence\n"
+    words = ["push", "runs/x", "a/b", "--private", "--commit-message", "First words", "--license", "mit", "--dry-run"]
+    assert main([*words, "-o", "mine", "--no-discriminator", "--device", "cpu"]) == 0
+    said = {"private": True, "message": "First words", "licence": "mit", "discriminator": False, "dry_run": True}
+    assert push[1][1] == said | {"out": Path("mine"), "device": "cpu"}
+
+
+def test_push_and_pull_need_a_name(workflow, capsys):
+    for words, line in (
+        (["push", "runs/x"], "NAME is missing. Write sagan push NAME; see sagan push --help."),
+        (["pull"], "NAME is missing. Write sagan pull NAME; see sagan pull --help."),
+    ):
+        assert main(words) == 2
+        assert capsys.readouterr().err == f"sagan: {line}\n"
+
+
+def test_pull_words(workflow, capsys):
+    answer = SimpleNamespace(rows=[("README.md", "7 bytes")], notes=["hf:a/b is commit 0a"], out=Path("pulled/b"))
+    pull = workflow("share", "pull", answer)
+    assert main(["pull", "a/b@v1", "-o", "pulled/b"]) == 0
+    assert pull == [(("a/b@v1", Path("pulled/b")), {})]
+    assert capsys.readouterr().out == "README.md  7 bytes\npulled/b\n"

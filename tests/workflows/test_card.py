@@ -6,8 +6,10 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from sagan.checkpoint.generator_file import GeneratorRecord
+from sagan.models.config import ModelConfig
 from sagan.presets import preset
-from sagan.workflows.card import model_card, plain
+from sagan.workflows.card import IN_A_RUN, Sharing, card_of_file, model_card, plain
 from sagan.workflows.happenings import Score
 
 ATTACK = "---\nlicense: mit\n# <script>alert(1)</script> [x](javascript:1) `*_| \\ ![y](z) 1. ~~"
@@ -23,8 +25,9 @@ MACHINE = {"sagan": "0.1.0", "processor": "2 cores", "device": "cpu", "precision
 LAST = {"step": 1500.0, "images": 24000.0, "seconds": 600.0}
 
 
-def card(name="runs", data=DATA, scores=(), leak=(), last=LAST, **options):
-    return model_card(name, preset("demo", **options), data, MACHINE, last, scores, leak, [("g_lr", "0.001")])
+def card(name="runs", data=DATA, scores=(), leak=(), last=LAST, sharing=IN_A_RUN, **options):
+    shown = [("g_lr", "0.001")]
+    return model_card(name, preset("demo", **options), data, MACHINE, last, scores, leak, shown, sharing)
 
 
 def front(text):
@@ -59,6 +62,45 @@ def test_what_is_not_known_is_not_claimed():
     for words in ("None was measured", "Not tested", "not averaged", "It has just begun", "no classes"):
         assert words in text, words
     assert "--classes" not in text
+
+
+SHARED = Sharing("hf:a/b", "cc-by-4.0", (("samples.png", "Drawn from fixed seeds."),), "training.toml")
+
+
+def test_a_shared_card_names_its_licence_its_pictures_and_itself():
+    text = card(sharing=SHARED)
+    assert front(text)["license"] == "cc-by-4.0" and "model-index" not in front(text)
+    for words in ("![Drawn from fixed seeds.](samples.png)", "sagan sample hf:a/b -n 64", "in `training.toml`"):
+        assert words in text, words
+
+
+def test_scores_stand_in_the_front_matter_as_the_hub_reads_them():
+    scores = [
+        Score("structure", 0.625, 1500, ATTACK),
+        Score("Fréchet 32", 12.5, 900, "p"),
+        Score("x", float("nan"), 1, ""),
+    ]
+    hostile = DATA | {"name": ATTACK}
+    text = card(name=ATTACK, data=hostile, scores=scores, sharing=SHARED)
+    (entry,) = front(text)["model-index"]
+    (result,) = entry["results"]
+    assert [(m["type"], m["value"]) for m in result["metrics"]] == [("structure", 0.625), ("fr-chet-32", 12.5)]
+    words = " ".join(ATTACK.split())
+    assert entry["name"] == words == result["dataset"]["name"]
+    assert result["metrics"][0]["name"] == f"structure, at step 1500: {words}"
+    assert front(text)["license"] == "cc-by-4.0" and front(text)["tags"][-1] == "conditional"
+    hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub, which would read it, is not installed")
+    read = hub.ModelCard(text).data
+    assert [one.metric_value for one in read.eval_results] == [0.625, 12.5] and read.license == "cc-by-4.0"
+
+
+def test_a_file_without_its_run_claims_only_what_it_knows():
+    record = GeneratorRecord(model=ModelConfig(resolution=32), classes=(ATTACK, "b"), step=7, data_name=ATTACK)
+    text = card_of_file(ATTACK, record, [f"from {ATTACK}"], SHARED)
+    assert front(text)["license"] == "cc-by-4.0" and "7 steps. How it was trained is not recorded here." in text
+    assert "None was measured" in text and "Not tested" in text and "run.toml" not in text
+    page = MarkdownIt().enable("table").render(text.split("---\n", 2)[2])
+    assert "<script>" not in page and 'href="javascript' not in page and page.count("<img") == 1
 
 
 def test_hostile_names_stay_text():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +14,9 @@ import torch
 from sagan.cli.main import main
 from sagan.errors import CheckpointIncompatible, ConfigError
 from sagan.interop.inception import convolutions, shapes
+from sagan.training.reporting import read_log
 from sagan.workflows.import_foreign import import_foreign, import_inception
+from sagan.workflows.openers import open_generator
 
 
 def test_an_imported_checkpoint_is_an_ordinary_one(golden, tmp_path, capsys):
@@ -62,6 +68,29 @@ def test_fine_tuning_by_the_documented_command(golden, tmp_path, photos, capsys)
     record = (tmp_path / "run" / "run.toml").read_text()
     assert 'g_up = "bilinear"' in record and "freeze_d = 2" in record and "g_ch = 64" in record
     assert main([*words, "--steps", "3", "--batch-size", "4", "--threads", "1", "--device", "cpu"]) == 0
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_the_documented_fine_tuning_runs_word_for_word(golden, tmp_path, photos, monkeypatch):
+    """docs/interop.md: a hundred steps on three classes, at the preset's batch size: some minutes."""
+    text = (Path(__file__).parents[2] / "docs" / "interop.md").read_text(encoding="utf-8")
+    block = text.split("For a folder with three folders of pictures")[1].split("```")[1]
+    commands = [shlex.split(line)[1:] for line in block.strip().splitlines()]
+    assert [words[0] for words in commands] == ["import", "train"] and commands[1][-2:] == ["--steps", "100"]
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(golden / "mimicry-sagan-32", "downloads/sagan-run")
+    for number, picture in enumerate(sorted(photos.rglob("*.png"))):
+        place = tmp_path / "photos" / "abc"[number % 3]
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, place / f"{number}.png")
+    for words in commands:
+        assert main(words) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    opened = open_generator(run)
+    assert opened.record.step == 100 and opened.classes == ("a", "b", "c")
+    rows = read_log(run / "log.jsonl")
+    assert rows and all(math.isfinite(value) for row in rows for value in row.values())
 
 
 def inception_state():

@@ -14,7 +14,7 @@ from sagan.cli.printing import complain, confess, deliver, leave_broken_streams,
 from sagan.errors import ConfigError, ResourceError, SaganError
 from sagan.training.stopping import Stopped
 
-# verb -> its line in the help. Each is a function of sagan.cli.commands, or of sagan.cli.judging, imported when it is used.
+# verb -> its line in the help. Each is a function of sagan.cli.commands, or of the module named below, imported when used.
 VERBS = {
     "train": "train on your pictures, or on the built-in demo set",
     "sample": "draw pictures from a trained generator",
@@ -29,6 +29,8 @@ VERBS = {
     "ablate": "train the paper's ablations and tabulate them",
     "compare": "put runs side by side on one page",
     "import": "open a checkpoint of another project",
+    "push": "share a generator on the Hugging Face Hub",
+    "pull": "fetch a shared generator from the Hub",
     "verify": "check every checkpoint of a run against its hashes",
     "doctor": "say whether a run works, and what to change if not",
     "bench": "time training steps and drawing on this machine",
@@ -36,7 +38,10 @@ VERBS = {
     "presets": "list the presets that training can start from",
 }
 
-JUDGING = {"evaluate", "leak", "doctor", "ablate", "compare"}
+ELSEWHERE = {
+    **dict.fromkeys(("evaluate", "leak", "doctor", "ablate", "compare"), "judging"),
+    **dict.fromkeys(("push", "pull"), "sharing"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,7 +106,7 @@ def _run(argv: list[str]) -> int:
 
 def command_of(verb: str) -> Callable[[list[str]], int]:
     """The function of a verb: its words -> its exit code."""
-    module = import_module("sagan.cli.judging" if verb in JUDGING else "sagan.cli.commands")
+    module = import_module(f"sagan.cli.{ELSEWHERE.get(verb, 'commands')}")
     command: Callable[[list[str]], int] = getattr(module, verb.replace(" ", "_") + ("_" if iskeyword(verb) else ""))
     return command
 

@@ -39,6 +39,7 @@ ALIASES = {
     "mixed-precision": "precision",
     "num-workers": "workers",
     "outdir": "out", "output-dir": "out", "save-dir": "out", "results-dir": "out",
+    "license": "licence", "commit-message": "message",
     "truncation": "trunc", "layers": "layer", "network": "source",
     "n": "n", "o": "out", "h": "help",
 }  # fmt: skip

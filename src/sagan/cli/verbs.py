@@ -28,7 +28,7 @@ class TrainWords(Record):
 class SampleWords(Record):
     """`sagan sample`."""
 
-    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
     n: int = Field(64, description="How many pictures, with seeds from 0 (-n).", ge=1, le=1_000_000)
     seeds: str | None = Field(None, description="Which pictures, such as 0-63 or 3,7,11; in place of -n.")
     classes: str | None = Field(None, description="Which classes, by number or name, such as 0,3; or all.")
@@ -45,7 +45,7 @@ class SampleWords(Record):
 class AttendWords(Record):
     """`sagan attend`."""
 
-    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
     seed: int = Field(0, description="Which picture.", ge=0, lt=2**63)
     label: str | None = Field(None, description="Its class, by number or name.")
     trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
@@ -60,7 +60,7 @@ class AttendWords(Record):
 class InterpolateWords(Record):
     """`sagan interpolate`."""
 
-    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
     seeds: str = Field("0-3", description="Where the way leads, such as 0-3 or 5,9,2.")
     classes: str | None = Field(None, description="One class, or one for each seed, by number or name.")
     frames: int | None = Field(
@@ -89,7 +89,9 @@ class TimelapseWords(Record):
 class EvaluateWords(Record):
     """`sagan evaluate`."""
 
-    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or a folder of pictures.")
+    source: str = Field(
+        description="A run's folder, a checkpoint, a generator.safetensors, hf:user/name, or a folder of pictures."
+    )
     data: str | None = Field(
         None, description="The real pictures, as `sagan train` takes them; the run's own otherwise."
     )
@@ -110,7 +112,9 @@ class EvaluateWords(Record):
 class LeakWords(Record):
     """`sagan leak`."""
 
-    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or a folder of pictures.")
+    source: str = Field(
+        description="A run's folder, a checkpoint, a generator.safetensors, hf:user/name, or a folder of pictures."
+    )
     data: str | None = Field(None, description="The training pictures; the run's own otherwise.")
     n: int = Field(1000, description="How many pictures to draw (-n), or to take of a folder.", ge=1, le=100_000)
     baseline: int = Field(
@@ -124,7 +128,7 @@ class LeakWords(Record):
 class ExploreWords(Record):
     """`sagan explore`."""
 
-    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
     host: str = Field("127.0.0.1", description="Address to listen on; the default is reached from this machine only.")
     port: int = Field(8765, description="Port to listen on; 0 takes a free one.", ge=0, le=65535)
     name: tuple[str, ...] | None = Field(None, description="A further name under which others reach this machine.")
@@ -174,6 +178,29 @@ class ImportWords(Record):
     d_shortcut: Literal["plain", "rectified"] | None = Field(
         None, description="Whether its discriminator's ReLU worked in place (rectified), where no tensor tells."
     )
+
+
+class PushWords(Record):
+    """`sagan push`."""
+
+    source: str = Field(
+        description="A run's folder, a checkpoint, a generator.safetensors, or a folder to share as it is."
+    )
+    name: str = Field(description="Where to on the Hub: user/name.")
+    private: bool = Field(False, description="Nobody else may see it; refused where it is there already and public.")
+    message: str = Field("Upload a generator with sagan", description="What the commit says.", min_length=1)
+    licence: str | None = Field(None, description="For the card, as the Hub calls it, such as cc-by-4.0.")
+    discriminator: bool = Field(True, description="With what it was trained against, for others to train on from.")
+    dry_run: bool = Field(False, description="Send nothing: write the folder, and list what would go.")
+    out: str | None = Field(None, description="Folder to write in a dry run (-o); shared/NAME otherwise.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class PullWords(Record):
+    """`sagan pull`."""
+
+    name: str = Field(description="A model on the Hub: user/name, or user/name@revision.")
+    out: str | None = Field(None, description="Folder to write (-o); pulled/NAME otherwise.")
 
 
 class BenchWords(Record):

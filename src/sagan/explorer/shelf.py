@@ -14,7 +14,7 @@ from sagan.models.network import Discriminator
 from sagan.runtime import Runtime
 from sagan.sampling import Engine
 from sagan.training.state import MODEL
-from sagan.workflows.openers import OpenGenerator, open_checkpoint, open_discriminator, open_generator
+from sagan.workflows.openers import OpenGenerator, locate, open_checkpoint, open_discriminator, open_generator
 from sagan.workflows.run_folder import RunFolder
 
 MOST_OPEN = 3
@@ -60,10 +60,11 @@ class Shelf:
     """The checkpoints of a run, or the one of a file or a checkpoint folder. Its networks are for one thread."""
 
     def __init__(self, source: Path, runtime: Runtime) -> None:
+        source, notes = locate(source, both=True)  # once: what is on the Hub may change while the page is open
         self.source, self._runtime = source, runtime
         self.run = RunFolder(source) if (source / "run.toml").is_file() else None
         self._open: OrderedDict[str, Opened] = OrderedDict()
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [*notes]
         self.has_discriminator = self.run is not None or (source / MODEL).is_file()
         self.fetch(None)  # says at once what is wrong
 

@@ -56,7 +56,9 @@ class TrainingConfig(Record):
         0.999, "Decay of the averaged generator that pictures are drawn from; 0 turns it off.", ge=0, lt=1
     )
     ema_start: int = option(1000, "Until this step the averaged generator is a plain copy.", ge=0)
-    init_from: str = option("", "Start from the weights of a run, a checkpoint, a generator file or an imported one.")
+    init_from: str = option(
+        "", "Start from the weights of a run, a checkpoint, a generator file, an imported one, or hf:user/name."
+    )
     freeze_d: int = option(
         0, "Keep the weights of the discriminator's first blocks, so many, as they are.", ge=0, le=16
     )

@@ -1,4 +1,4 @@
-"""A path to a run or a generator, whatever the path is."""
+"""A run or a generator, whatever names it: a path, or a name on the Hub. The one place where such a name becomes files."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ from sagan.models.network import Discriminator, Generator
 from sagan.runtime import Runtime, choose_runtime, require_memory
 from sagan.training.state import GENERATOR, MODEL
 from sagan.workflows.run_folder import RunFolder
+from sagan.workflows.sharing.layout import NEEDED, TO_DRAW, WITH_BOTH, is_shared, limits, read_shared
+from sagan.workflows.sharing.names import is_hub_name, parse_hub_name
+from sagan.workflows.sharing.transfer import fetch
 
 Network = TypeVar("Network", Generator, Discriminator)
 
 
 @dataclass(frozen=True)
 class OpenGenerator:
-    """A generator ready to draw from: in eval mode, on its device. warnings: newer checkpoints that were passed over."""
+    """A generator ready to draw from: in eval mode, on its device.
+
+    warnings: newer checkpoints that were passed over; of one on the Hub, which commit it is.
+    """
 
     generator: Generator
     record: GeneratorRecord
@@ -68,11 +74,12 @@ def open_run(path: str | Path) -> OpenRun:
 
 
 def open_generator(path: str | Path, *, device: str = "auto", runtime: Runtime | None = None) -> OpenGenerator:
-    """Open a generator from a run (its newest checkpoint), a checkpoint folder or a generator file.
+    """Open a generator from a run (its newest checkpoint), a checkpoint folder, a generator file or a shared folder; or
+    from the Hub, as hf:user/name or hf:user/name@revision, whose files are kept in huggingface_hub's cache.
 
     device: where to put it, as in `sagan train --device`.  runtime: instead of a device, one that was chosen already.
     Raises CheckpointMissing, CheckpointCorrupt, CheckpointIncompatible; ResourceError when memory is too small for it;
-    ConfigError for a device that is not there.
+    ConfigError for a device that is not there; of the Hub, what `sharing.transfer.fetch` raises.
     """
     source, warnings = generator_file(Path(path))
     _need_memory(source)
@@ -81,11 +88,13 @@ def open_generator(path: str | Path, *, device: str = "auto", runtime: Runtime |
 
 def open_both(path: str | Path, *, runtime: Runtime | None = None) -> tuple[OpenGenerator, Discriminator | None]:
     """A generator and, when the path is a run or a checkpoint folder, its discriminator too."""
-    source, warnings = generator_file(Path(path))
+    local, notes = locate(path, both=True)
+    source, warnings = generator_file(local)
+    warnings = (*notes, *warnings)
     runtime = runtime or choose_runtime()
-    if Path(path).is_file() or not (source.parent / MODEL).exists():
+    if local.is_file() or not (source.parent / MODEL).exists():
         return _build(*read_generator(source), source, warnings, runtime), None
-    _, files = read_folder(source.parent, {GENERATOR, MODEL})
+    files = network_files(source.parent)
     opened = _build(*parse_generator(files[GENERATOR], source), source, warnings, runtime)
     return opened, runtime.place(_discriminator(files[MODEL], opened.record, source.parent / MODEL))
 
@@ -103,9 +112,11 @@ def open_checkpoint(folder: Path, *, runtime: Runtime) -> OpenGenerator:
 def open_discriminator(opened: OpenGenerator, *, runtime: Runtime) -> Discriminator | None:
     """The discriminator that was saved beside a generator; None where there is none. Raises as `open_generator` does."""
     folder = opened.source.parent
-    if opened.source.name != GENERATOR or not (folder / MODEL).is_file() or not (folder / MANIFEST).is_file():
+    if opened.source.name != GENERATOR or not (folder / MODEL).is_file():
         return None
-    _, files = read_folder(folder, {MODEL})
+    if not (folder / MANIFEST).is_file() and not is_shared(folder):
+        return None
+    files = network_files(folder, (MODEL,))
     return runtime.place(_discriminator(files[MODEL], opened.record, folder / MODEL))
 
 
@@ -121,18 +132,38 @@ def class_number(word: str, classes: Sequence[str]) -> int:
     )
 
 
+def locate(source: str | Path, *, both: bool = False) -> tuple[Path, tuple[str, ...]]:
+    """The path of a source, and what a person should know about it. A name on the Hub is fetched first, into the cache.
+
+    both: fetch the discriminator too, where there is one. Raises as `sharing.transfer.fetch` does.
+    """
+    if not is_hub_name(source):
+        return Path(source), ()
+    fetched = fetch(parse_hub_name(source), limits(WITH_BOTH if both else TO_DRAW), NEEDED)
+    return fetched.folder, fetched.notes
+
+
 def generator_file(path: Path) -> tuple[Path, tuple[str, ...]]:
-    """The generator file that a path stands for, and warnings about damaged ones that were passed over."""
+    """The generator file that a source stands for, and warnings: damaged ones that were passed over, a Hub's commit."""
+    path, notes = locate(path)
     with disk_errors(path):
         is_file, is_checkpoint = path.is_file(), (path / GENERATOR).is_file()
     if is_file:
-        return path, ()
+        return path, notes
     if is_checkpoint:
         if (path / MANIFEST).exists():
             verify(path)
-        return path / GENERATOR, ()
+        return path / GENERATOR, notes
     run = open_run(path)
-    return run.checkpoint / GENERATOR, tuple(run.warnings)
+    return run.checkpoint / GENERATOR, (*notes, *run.warnings)
+
+
+def network_files(folder: Path, names: tuple[str, ...] = (GENERATOR, MODEL)) -> dict[str, bytes]:
+    """The bytes of a checkpoint's network files, verified against its manifest.
+
+    Those of a shared folder, which has none and may have been edited, are proved by the hash in each as they are parsed.
+    """
+    return read_shared(folder, names) if is_shared(folder) else read_folder(folder, names)[1]
 
 
 def _build(

@@ -24,7 +24,7 @@ from sagan.training.state import GENERATOR
 from sagan.visualise.curves import render_curves
 from sagan.visualise.report import ReportFacts, render_report
 from sagan.workflows.attend import attend
-from sagan.workflows.card import CARD, model_card
+from sagan.workflows.card import CARD, IN_A_RUN, Sharing, model_card
 from sagan.workflows.estimate import duration
 from sagan.workflows.happenings import health_of, leak_of, scores_of
 from sagan.workflows.health import health_events
@@ -83,9 +83,8 @@ def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, floa
     """What the page of a run shows, read from its folder."""
     last = latest_values(rows)
     data, machine = read_json(folder.data), read_json(folder.environment)
-    options = flatten(config)
     name = shlex.quote(str(folder.path))
-    record = [(option, words_of(options[option])) for option in SHOWN_OPTIONS]
+    record = shown_options(config)
     scores, leak = scores_of(folder), leak_of(folder)
     return ReportFacts(
         title=folder.path.name,
@@ -112,6 +111,21 @@ def report_facts(folder: RunFolder, config: RunConfig, rows: list[dict[str, floa
             f"sagan train --resume {name} {longer(config, last)}",
         ],
     )
+
+
+def shown_options(config: RunConfig) -> list[tuple[str, str]]:
+    """The options that matter most, with their values for reading."""
+    options = flatten(config)
+    return [(option, words_of(options[option])) for option in SHOWN_OPTIONS]
+
+
+def card_of_run(folder: RunFolder, config: RunConfig, step: int, sharing: Sharing = IN_A_RUN) -> str:
+    """The model card of a run as it was at a step: nothing later is told."""
+    last = latest_values([row for row in read_log(folder.log, most=MOST_ROWS) if row.get("step", 0) <= step])
+    scores = [score for score in scores_of(folder) if score.step <= step]
+    data, machine = read_json(folder.data), read_json(folder.environment)
+    name, shown = folder.path.resolve().name, shown_options(config)
+    return model_card(name, config, data, machine, last, scores, leak_of(folder), shown, sharing)
 
 
 def longer(config: RunConfig, last: Mapping[str, float]) -> str:

@@ -25,6 +25,7 @@ from sagan.runtime import available_cores
 from sagan.sampling import draw, draw_labels
 from sagan.workflows.openers import open_generator
 from sagan.workflows.run_folder import RunFolder
+from sagan.workflows.sharing.layout import is_shared, shared_record
 
 CHUNK = 256  # a multiple of sampling's inner batch
 PEEK = 16  # pictures of a folder that are looked at for their size
@@ -130,7 +131,9 @@ def side_of(path: Path) -> int:
 
 
 def run_record(generator: Path) -> RunConfig | None:
-    """The record of the run that a generator file of a checkpoint lies in."""
+    """The record of the run that a generator file of a checkpoint lies in, or that lies in a shared folder beside it."""
+    if is_shared(generator.parent):
+        return shared_record(generator.parent)
     folder = RunFolder(generator.resolve().parent.parent.parent)
     return from_toml(folder.record) if folder.record.exists() else None
 
@@ -141,7 +144,7 @@ def real_pictures(subject: Subject, data: str | None, progress: Count | None = N
     data: where they lie; None for the run's own. Raises ConfigError when neither says it, DataError.
     """
     recorded = None if subject.config is None else subject.config.data
-    if data is None and recorded is None:
+    if data is None and (recorded is None or not recorded.data):  # a shared record does not say where they lie
         raise ConfigError(
             "the real pictures to compare with are not known", where=subject.name, remedy="Name them with --data DATA."
         )

@@ -7,17 +7,20 @@ from pathlib import Path
 from sagan.checkpoint import folder as checkpoints
 from sagan.checkpoint.generator_file import read_generator
 from sagan.checkpoint.manifest import MANIFEST
+from sagan.checkpoint.tensors import unpack
 from sagan.data.pack.layout import is_pack
 from sagan.data.pack.reading import PackSource
 from sagan.disk import disk_errors
 from sagan.errors import CheckpointError, CheckpointMissing, DataError
+from sagan.training.state import GENERATOR, MODEL
+from sagan.workflows.sharing.layout import is_shared
 
 Row = tuple[str, bool, str]
 
 
 def verify(path: str | Path) -> list[Row]:
-    """One (name, whole, what was found) for each checkpoint of a run, oldest first; or for one checkpoint or generator; or
-    for each shard of a pack.
+    """One (name, whole, what was found) for each checkpoint of a run, oldest first; for one checkpoint or generator; for the
+    network files of a shared folder; or for each shard of a pack.
 
     Raises CheckpointMissing when there is nothing to check.
     """
@@ -28,6 +31,9 @@ def verify(path: str | Path) -> list[Row]:
         return [_look_at_generator(path)]
     if is_pack(path):
         return _look_at_pack(path)
+    if is_shared(path):
+        both = (path / MODEL).is_file()
+        return [_look_at_generator(path / GENERATOR), *([_look_at_networks(path / MODEL)] if both else [])]
     folders = [path] if is_checkpoint else [checkpoints.step_folder(path, step) for step in checkpoints.steps(path)]
     if not folders:
         remedy = "Name a run, a checkpoint folder, a generator file or a pack."
@@ -64,3 +70,12 @@ def _look_at_generator(file: Path) -> Row:
         return file.name, False, str(error)
     side = record.model.resolution
     return file.name, True, f"a generator of {side}x{side} at step {record.step:,}, {len(tensors)} tensors as written"
+
+
+def _look_at_networks(file: Path) -> Row:
+    """As a generator file, it proves itself."""
+    try:
+        tensors, _ = unpack(file)
+    except CheckpointError as error:
+        return file.name, False, str(error)
+    return file.name, True, f"both networks as training left them, {len(tensors)} tensors as written"

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sagan.checkpoint.folder import read_folder
 from sagan.checkpoint.generator_file import GeneratorRecord, parse_generator, read_generator
 from sagan.checkpoint.tensors import Tensors, unpack_bytes
 from sagan.errors import CheckpointIncompatible
@@ -18,7 +17,7 @@ from sagan.layers.spectral import WARM_UP, normalisers
 from sagan.training.game import Game
 from sagan.training.reporting import Note, Watch
 from sagan.training.state import GENERATOR, MODEL
-from sagan.workflows.openers import generator_file
+from sagan.workflows.openers import generator_file, locate, network_files
 
 SHOWN = 6
 LEAST = 0.1  # of the tensors: in other networks some fit by accident
@@ -27,7 +26,8 @@ ORIGINAL, U, V = "parametrizations.weight.original", "parametrizations.weight.0.
 
 def options_of(path: Path) -> dict[str, Any]:
     """The options of the model table that a generator was made with. Raises as opening it does."""
-    record, _, _ = _read(path)
+    file, _ = generator_file(path)
+    record, _ = read_generator(file)
     return record.model.model_dump()
 
 
@@ -38,7 +38,10 @@ def start_from(game: Game, path: Path, watch: Watch) -> None:
     The generator starts from the averaged one. A batch norm's tables for another number of classes start at the mean of
     the old classes; the discriminator's table is drawn anew. Raises CheckpointIncompatible when hardly any fits.
     """
-    _, ours, theirs = _read(path)
+    local, notes = locate(path, both=True)
+    for line in notes:
+        watch(Note(line))
+    _, ours, theirs = _read(local)
     copied, total = 0, 0
     for name, network, loaded in (("generator", game.generator, ours), ("discriminator", game.discriminator, theirs)):
         if not loaded:
@@ -57,11 +60,11 @@ def start_from(game: Game, path: Path, watch: Watch) -> None:
 
 
 def _read(path: Path) -> tuple[GeneratorRecord, Tensors, Tensors]:
-    """(record, generator's tensors, discriminator's tensors or none) of whatever opens as a generator."""
+    """(record, generator's tensors, discriminator's tensors or none) of whatever opens as a generator, by its path."""
     file, _ = generator_file(path)
     if path.is_file() or not (file.parent / MODEL).exists():
         return *read_generator(file), {}
-    _, files = read_folder(file.parent, only=(GENERATOR, MODEL))
+    files = network_files(file.parent)
     tensors, _ = unpack_bytes(files[MODEL], file.parent / MODEL)
     prefix = "discriminator."
     judge = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
