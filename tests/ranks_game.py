@@ -22,6 +22,11 @@ from sagan.training.step import train_step
 KINDS = {
     "hinge": ({}, {}),
     "accumulated": ({}, {"grad_accum": 2}),
+    "small sets": (
+        {},
+        {"augment": "adaptive", "aug_p": 0.3, "aug_kimg": 1.0, "lecam": 0.1, "cr": 1.0, "cr_fake": 1.0, "topk": 0.5}
+        | {"topk_kimg": 0.1, "grad_accum": 2},
+    ),
     "penalty": ({"d_norm": "layer", "d_sn": False}, {"loss": "wasserstein", "gp": 10.0, "n_dis": 2}),
 }
 STEPS, BATCH, CLASSES, SIDE = 20, 8, 3, 16
@@ -51,6 +56,7 @@ def main(kind: str, target: str) -> None:
         for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
             for memory in optimiser.state.values():
                 memory |= {name: tensor.double() for name, tensor in memory.items() if name != "step"}
+        game.memory = {name: tensor.double() for name, tensor in game.memory.items()}
         game.generator.register_forward_pre_hook(lambda _, inputs: (inputs[0].double(), *inputs[1:]))
         rows = torch.from_numpy(ranks.rows(BATCH, training.grad_accum))
         arrays: dict[str, np.ndarray] = {}

@@ -88,7 +88,7 @@ def test_the_order_of_pictures_is_that_of_one_process_whatever_the_size_and_afte
     assert found == alone
 
 
-@pytest.mark.parametrize("kind", ["hinge", "accumulated", "penalty"])
+@pytest.mark.parametrize("kind", ["hinge", "accumulated", "small sets", "penalty"])
 def test_two_processes_train_what_one_trains(kind, tmp_path):
     done = torchrun(2, HERE / "ranks_game.py", kind, tmp_path / "two.pt.json")
     assert done.returncode == 0, done.stderr[-2000:]

@@ -41,6 +41,11 @@ class Stream(IntEnum):
     CLASS_ORDER = 13  # order of the classes when they are shown equally often; index: round
     ROLLBACK = 14  # the seed of all noise after a rollback; index: how many there were
     METRIC = 15  # subsets and halves of the pictures that a metric compares; index: which one
+    AUGMENT_REAL = 16  # changes of real pictures; index: picture of a discriminator update
+    AUGMENT_FAKE = 17  # changes of its fakes
+    AUGMENT_GENERATOR = 18  # changes of the fakes of a generator update; index: picture of that
+    AUGMENT_PAIR = 19  # changes of the real pictures that its loss pairs with them
+    CONSISTENCY = 20  # shifts that D's answer should not depend on; index: picture of a discriminator update
 
 
 def philox(counter: NDArray[np.uint64], key: tuple[NDArray[np.uint64], NDArray[np.uint64]]) -> NDArray[np.uint64]:

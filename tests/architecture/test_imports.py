@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": {"errors", "ranks.Launch"},
     "layers": {"errors"},
     "losses": set(),
+    "augment": set(),
     "data": {"errors", "records", "randomness", "disk"},
     "models": {"layers", "errors", "records"},
     "checkpoint": {"models", "disk", "errors", "records"},
@@ -31,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "health": {"errors"},
     "visualise": {"layers", "sampling", "errors", "disk"},
     "training": {
-        "models", "losses", "layers", "data", "checkpoint", "randomness", "ranks", "runtime", "disk", "errors", "records",
+        "models", "losses", "layers", "data", "checkpoint", "augment", "randomness", "ranks", "runtime", "disk", "errors",
+        "records",
     },
     "config": RECORDS | {"errors", "records"},
     "presets": RECORDS | {"config", "errors", "records"},

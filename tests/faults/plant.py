@@ -127,7 +127,7 @@ FAULTS = (
     ),
     Fault(
         "real and fake in one batch through the discriminator's batch norm",
-        "training/step.py",
+        "training/judging.py",
         "if mixes_pictures(game.discriminator):",
         "if False:",
         "tests/training/test_penalty.py",

@@ -54,6 +54,12 @@ def test_mirroring_is_not_advised_to_whom_mirrors():
     assert "--mirror" not in advise(COLLAPSED, replace(few, mirror=True)).anew
 
 
+def test_augmentation_is_advised_for_few_pictures_unless_it_is_there():
+    few = replace(USUAL, pictures=200)
+    assert "--augment diffaugment" in advise(COLLAPSED, few).anew
+    assert "--augment diffaugment" not in advise(COLLAPSED, replace(few, augmented=True)).anew
+
+
 def test_an_unknown_number_of_pictures_is_not_few():
     assert "usual" in advise(COLLAPSED, replace(USUAL, pictures=0)).cause
 

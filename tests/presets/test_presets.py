@@ -152,6 +152,15 @@ def test_every_preset_trains_two_steps_at_its_published_widths(name):
     assert two_steps(name).step == 2
 
 
+OFF = {"augment": "none", "aug_p": 0.0, "lecam": 0.0, "cr": 0.0, "cr_fake": 0.0, "topk": 0.0}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_nothing_that_the_papers_had_not_is_on(name):
+    options = flatten(preset(name))
+    assert {key: options[key] for key in OFF} == OFF
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_planned(name, photos):
     """`--dry-run`: the pictures are opened, two small steps taken, every cost is a number."""

@@ -51,7 +51,7 @@ def batches():
 @pytest.fixture(scope="session")
 def whole_state():
     """whole_state(game): every number of a game by name, as copies."""
-    from sagan.training.state import optimiser_tensors
+    from sagan.training.state import memory_tensors, optimiser_tensors
 
     def read(game):
         networks = {"generator": game.generator, "discriminator": game.discriminator, "averaged": game.averaged.model}
@@ -60,7 +60,7 @@ def whole_state():
             for prefix, network in networks.items()
             for name, tensor in network.state_dict().items()
         }
-        tensors |= {name: tensor.clone() for name, tensor in optimiser_tensors(game).items()}
+        tensors |= {name: tensor.clone() for name, tensor in (optimiser_tensors(game) | memory_tensors(game)).items()}
         counters = {"step": torch.tensor(game.step), "critic_updates": torch.tensor(game.critic_updates)}
         return tensors | counters
 

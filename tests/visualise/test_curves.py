@@ -44,6 +44,18 @@ def test_a_log_gets_its_panels_in_a_fixed_order() -> None:
     assert [name for _, name in panels[2].lines] == list(LAYERS)
 
 
+def test_what_the_parts_for_small_sets_remember_has_charts_of_its_own() -> None:
+    rows = [
+        {"step": 1.0, "augment/p": 0.1, "augment/sign": 0.7, "lecam/real": 0.3, "lecam/fake": -0.3, "loss/lecam": 1.0}
+    ]
+    found = {panel.title: [key for key, _ in panel.lines] for panel in panels_of(rows)}
+    assert found == {
+        "Loss": ["loss/lecam"],
+        "Adaptive augmentation: probability p, sign of overfitting": ["augment/p", "augment/sign"],
+        "LeCam's averages of the logits": ["lecam/real", "lecam/fake"],
+    }
+
+
 def test_keys_that_hold_no_numbers_get_no_panel() -> None:
     rows = [{"step": 1, "loss/generator": None, "note/text": "hello", "flag/on": True, "logit/real": float("nan")}]
     assert panels_of(rows) == []

@@ -24,7 +24,15 @@ from sagan.workflows.resuming import check_record
 from sagan.workflows.run_folder import RunFolder
 
 SILENT = ("out", "preset")  # where a run lies and what its options started from are no changes of the run
-WORDS = ("elsewhere", "5m", "#123456", "wasserstein", "paper", "cpu")  # one of them suits any option that takes a text
+WORDS = (
+    "elsewhere",
+    "5m",
+    "#123456",
+    "wasserstein",
+    "paper",
+    "cpu",
+    "colour",
+)  # one of them suits any option that takes a text
 STORED = from_toml(to_toml(build({"resolution": 32, "batch_size": 64})))  # as a run stores it: every option is set
 
 

@@ -36,6 +36,8 @@ ALIASES = {
     "optimizer": "optimiser", "arch": "architecture", "backbone": "architecture",
     "ema-decay": "ema", "g-ema-decay": "ema", "g-ema-start": "ema-start",
     "xflip": "mirror",
+    "aug": "augment", "aug-prob": "aug-p", "aug-types": "aug-kinds", "augpipe": "aug-kinds", "target": "aug-target",
+    "ada-target": "aug-target", "ada-kimg": "aug-kimg", "lecam-weight": "lecam", "cr-lambda": "cr",
     "mixed-precision": "precision",
     "num-workers": "workers",
     "outdir": "out", "output-dir": "out", "save-dir": "out", "results-dir": "out",

@@ -35,6 +35,7 @@ class Setup:
     bounded: bool
     mirror: bool
     pictures: int = 0
+    augmented: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,12 @@ def advise(judgement: Judgement, setup: Setup) -> Advice | None:
             (penalty, "--r1 1") if setup.loss != "wasserstein" else (penalty,),
         )
     if 0 < setup.pictures < FEW_PICTURES:
+        augment = () if setup.augmented else ("--augment diffaugment",)
         mirror = () if setup.mirror else ("--mirror",)
         return Advice(
             f"{setup.pictures:,} pictures are so few that the discriminator learns them by heart.",
             slower[1:],
-            (*mirror, "more pictures", "a narrower discriminator: --d-ch"),
+            (*augment, *mirror, "more pictures", "a narrower discriminator: --d-ch"),
         )
     ahead = judgement.verdict == "saturated"
     if setup.n_dis * setup.d_lr > FAST * setup.g_lr or ahead:

@@ -88,19 +88,21 @@ class AdversarialLoss:
     """What each player minimises. paired: the generator's loss needs the logits of real pictures too, one for each fake.
 
     discriminator(real=, fake=) -> scalar.  generator(fake=) -> scalar, or generator(real=, fake=) when paired.
+    middle: the logit of a picture that D cannot decide about; None where a logit alone says nothing.
     """
 
     discriminator: Callable[..., Tensor]
     generator: Callable[..., Tensor]
     paired: bool = False
+    middle: float | None = None
 
 
 # The option `loss` names one of these. Somebody's own loss joins them: LOSSES["mine"] = AdversarialLoss(...).
 LOSSES = {
-    "hinge": AdversarialLoss(hinge_discriminator, linear_generator),
-    "minimax": AdversarialLoss(logistic_discriminator, minimax_generator),
-    "non-saturating": AdversarialLoss(logistic_discriminator, non_saturating_generator),
-    "least-squares": AdversarialLoss(least_squares_discriminator, least_squares_generator),
+    "hinge": AdversarialLoss(hinge_discriminator, linear_generator, middle=0.0),
+    "minimax": AdversarialLoss(logistic_discriminator, minimax_generator, middle=0.0),
+    "non-saturating": AdversarialLoss(logistic_discriminator, non_saturating_generator, middle=0.0),
+    "least-squares": AdversarialLoss(least_squares_discriminator, least_squares_generator, middle=0.5),
     "wasserstein": AdversarialLoss(wasserstein_discriminator, linear_generator),
     "relativistic": AdversarialLoss(relativistic_discriminator, relativistic_generator, paired=True),
 }

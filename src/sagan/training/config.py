@@ -11,6 +11,12 @@ from sagan.errors import ConfigError
 from sagan.records import Record, option
 
 LOSS_NAMES = ("hinge", "non-saturating", "minimax", "least-squares", "wasserstein", "relativistic")
+AUGMENT_KINDS = {
+    "none": (),
+    "diffaugment": ("colour", "translation", "cutout"),
+    "adaptive": ("blit", "geometry", "colour"),
+}
+AUGMENT_ALIASES = {"diffaug": "diffaugment", "ada": "adaptive", "off": "none"}
 LOSS_ALIASES = {"ns": "non-saturating", "lsgan": "least-squares", "wgan": "wasserstein", "rpgan": "relativistic"}
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -37,6 +43,37 @@ class TrainingConfig(Record):
         1, "Discriminator updates from one penalty to the next; its weight grows with them.", ge=1, le=1000
     )
     clip: float = option(0.0, "Clip the discriminator's weights to this bound after each update; 0 for not.", ge=0)
+    augment: Literal["none", "diffaugment", "adaptive"] = option(
+        "none",
+        "Change pictures before the discriminator sees them: all of them (diffaugment), or as often as it needs (adaptive).",
+    )
+    aug_kinds: str = option(
+        "", "Which changes: some of colour,translation,cutout or of blit,geometry,colour (adaptive); empty for all."
+    )
+    aug_p: float = option(0.0, "Probability of each change of adaptive augmentation at the start.", ge=0, le=0.8)
+    aug_target: float = option(
+        0.6,
+        "Adaptive: the mean sign of D's logits of real pictures to keep; above it, changes become more frequent.",
+        resume="schedule",
+        ge=-1,
+        le=1,
+    )
+    aug_kimg: float = option(
+        100.0,
+        "Adaptive: thousand real pictures in which the probability can go from 0 to 1; 0 keeps it at aug_p.",
+        resume="schedule",
+        ge=0,
+    )
+    lecam: float = option(0.0, "Weight of LeCam, which holds D's logits near the averages of the other kind's.", ge=0)
+    lecam_decay: float = option(0.99, "Decay of LeCam's averages of the logits.", resume="schedule", ge=0, lt=1)
+    cr: float = option(0.0, "Weight of D's consistency when real pictures move by some pixels; 10 is usual.", ge=0)
+    cr_fake: float = option(0.0, "The same for fakes; with cr it is balanced consistency (bCR).", ge=0)
+    topk: float = option(
+        0.0, "Share of the fakes, those D likes best, that G learns from in the end; 0 for all of them.", ge=0, lt=1
+    )
+    topk_kimg: float = option(
+        100.0, "Thousand real pictures in which that share falls from 1 to topk.", resume="schedule", ge=0
+    )
     batch_size: int = option(64, "Real pictures in one discriminator update.", ge=2, le=65536)
     g_batch: int = option(0, "Fakes in one generator update; 0 means as many as batch_size.", ge=0, le=65536)
     grad_accum: int = option(1, "Split each batch into this many parts and add up their gradients.", ge=1)
@@ -94,6 +131,11 @@ class TrainingConfig(Record):
                 raise ConfigError(f"loss is {value!r}", remedy=remedy)
         return name
 
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _usual_names(cls, value: object) -> object:
+        return AUGMENT_ALIASES.get(value, value) if isinstance(value, str) else value
+
     @field_validator("time")
     @classmethod
     def _readable_time(cls, value: str) -> str:
@@ -110,6 +152,39 @@ class TrainingConfig(Record):
     def penalised(self) -> bool:
         """Whether the discriminator's loss has a penalty on its gradient."""
         return max(self.gp, self.r1, self.r2) > 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The changes that augmentation makes."""
+        return tuple(filter(None, self.aug_kinds.split(","))) or AUGMENT_KINDS[self.augment]
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the probability of augmentation follows the discriminator."""
+        return self.augment == "adaptive" and self.aug_kimg > 0
+
+    @model_validator(mode="after")
+    def _changes_exist(self) -> TrainingConfig:
+        allowed = AUGMENT_KINDS[self.augment] or sorted({kind for kinds in AUGMENT_KINDS.values() for kind in kinds})
+        if self.aug_kinds and not set(self.aug_kinds.split(",")) <= set(allowed):
+            raise ConfigError(
+                f"aug_kinds is {self.aug_kinds!r}",
+                remedy=f"With augment {self.augment}, write some of {','.join(allowed)}, with commas and without spaces.",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _loss_has_a_sign(self) -> TrainingConfig:
+        if self.adapts:
+            from sagan.losses.adversarial import LOSSES  # loads torch, which other records do not need
+
+            if not LOSSES[self.loss].paired and LOSSES[self.loss].middle is None:
+                raise ConfigError(
+                    f"augment is adaptive, and the logits of the {self.loss} loss have no middle whose sides would show "
+                    "overfitting",
+                    remedy="Use --augment diffaugment, or a fixed probability: --aug-p 0.2 --aug-kimg 0.",
+                )
+        return self
 
     @model_validator(mode="after")
     def _batches_fit(self) -> TrainingConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from sagan.ranks import ALONE, Ranks
 from sagan.runtime import Runtime, require_memory
 from sagan.training.averaging import AveragedGenerator
 from sagan.training.config import TrainingConfig
+from sagan.training.memory import starting_memory
 from sagan.training.optimisers import Optimiser, build_optimiser
 
 MOST_HALVED = 3  # a run that went back so often trains at an eighth of its rates
@@ -41,6 +42,7 @@ class Game:
     rollbacks: the steps at which numbers left the finite, or the run was found failing, so that it went back and drew
     other noise.
     ranks: the processes that share each batch; sizes in `config` are of the whole batch.
+    memory: scalars of the parts for small sets, see `training.memory`; empty without them.
     """
 
     config: TrainingConfig
@@ -56,6 +58,7 @@ class Game:
     critic_updates: int = 0
     rollbacks: tuple[int, ...] = ()
     ranks: Ranks = ALONE
+    memory: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def noise_seed(self) -> int:
@@ -138,6 +141,7 @@ def new_game(
         device=runtime.device,
         label_shares=np.asarray(counts, dtype=np.float64) / sum(counts) if by_data else None,
         ranks=ranks,
+        memory=starting_memory(training, runtime.device),
     )
 
 

@@ -39,7 +39,7 @@ def state_files(game: Game, state: RunState) -> dict[str, bytes]:
     """The files of a checkpoint beside the generator's. Raises NumericError when a value is not finite."""
     return {
         MODEL: pack(_with_prefix("generator", game.generator) | _with_prefix("discriminator", game.discriminator)),
-        OPTIMISER: pack(optimiser_tensors(game)),
+        OPTIMISER: pack(optimiser_tensors(game) | memory_tensors(game)),
         STATE: dump_strict_json(state.model_dump(mode="json"), STATE),
     }
 
@@ -69,13 +69,20 @@ def restore(game: Game, files: Mapping[str, bytes], averaged: Mapping[str, Tenso
 
 
 def game_tensors(game: Game) -> dict[str, Tensor]:
-    """Every tensor that an update can change, by name: both networks, the average, both optimisers' memory."""
+    """Every tensor that an update can change, by name: both networks, the average, both optimisers' memory, and that of
+    the parts for small sets."""
     return (
         _with_prefix("generator", game.generator)
         | _with_prefix("discriminator", game.discriminator)
         | _with_prefix("averaged", game.averaged.model)
         | optimiser_tensors(game)
+        | memory_tensors(game)
     )
+
+
+def memory_tensors(game: Game) -> dict[str, Tensor]:
+    """What the parts for small sets remember: 'memory.lecam/real'..."""
+    return {f"memory.{name}": tensor for name, tensor in game.memory.items()}
 
 
 def _with_prefix(prefix: str, network: nn.Module) -> dict[str, Tensor]:

@@ -14,13 +14,17 @@ from torch import Tensor, nn
 
 from sagan.data.batches import Batch
 from sagan.errors import ConfigError
-from sagan.layers.norm import mixes_pictures, still_statistics
+from sagan.layers.norm import still_statistics
 from sagan.layers.spectral import advance
 from sagan.randomness import Stream
+from sagan.training.augmentation import shown
+from sagan.training.extras import Judged, extras
 from sagan.training.game import Game, frozen
 from sagan.training.guard import require_finite
+from sagan.training.judging import judge_both
+from sagan.training.memory import SIGN, remember, sign_of
 from sagan.training.optimisers import set_rate
-from sagan.training.penalty import is_due, penalty
+from sagan.training.selection import generator_loss
 
 Report = dict[str, Tensor]
 
@@ -44,8 +48,8 @@ def train_step(game: Game, batches: Iterator[Batch]) -> Report:
 
 
 def update_discriminator(game: Game, batch: Batch) -> Report:
-    """Minimise the discriminator's loss and penalty over one batch of real pictures and as many fakes."""
-    config = game.config
+    """Minimise the discriminator's loss and its extras over one batch of real pictures and as many fakes."""
+    config, ids = game.config, game.ids(game.critic_updates, game.config.batch_size)
     real, real_labels = signal(game, batch)
     latents, fake_labels = game.draw_noise(Stream.CRITIC_NOISE, Stream.CRITIC_LABEL, game.critic_updates)
     if config.gp:  # what lies between a real picture and its fake must have one label
@@ -59,19 +63,24 @@ def update_discriminator(game: Game, batch: Batch) -> Report:
         with game.arithmetic():
             with torch.no_grad(), still_statistics(game.generator):
                 fake = game.generator(latents[part], labels["fake_labels"]).to(real.dtype)
-            on_real, on_fake = judge_both(game, real[part], fake, **labels)
+            shown_real = shown(game, Stream.AUGMENT_REAL, ids[part], real[part])
+            shown_fake = shown(game, Stream.AUGMENT_FAKE, ids[part], fake)
+            on_real, on_fake = judge_both(game, shown_real, shown_fake, **labels)
             loss = game.loss.discriminator(real=on_real, fake=on_fake) / config.grad_accum
         report.add({"loss/discriminator": loss, "logit/real": on_real.mean(), "logit/fake": on_fake.mean()})
-        if is_due(game):
-            extra = penalty(game, part, real=real[part], fake=fake, **labels) / config.grad_accum
-            report.add({"loss/penalty": extra / config.penalty_every})
+        report.add(sign_of(config, real=on_real, fake=on_fake))
+        judged = Judged(shown_real, shown_fake, on_real, on_fake, **labels)
+        for name, extra in extras(game, part, ids[part], judged).items():
+            extra = extra / config.grad_accum
+            report.add({f"loss/{name}": extra / config.penalty_every if name == "penalty" else extra})
             loss = loss + extra
         loss.backward()
-    measured = together(game, game.discriminator, report.means(("logit/real", "logit/fake"), config.grad_accum))
+    measured = together(game, game.discriminator, report.means(("logit/real", "logit/fake", SIGN), config.grad_accum))
     game.discriminator_optimiser.step()
     clip(game)
+    remember(game.memory, config, measured, first=game.critic_updates == 0)
     game.critic_updates += 1
-    return measured
+    return measured | game.memory
 
 
 def update_generator(game: Game, batch: Batch) -> Report:
@@ -79,7 +88,7 @@ def update_generator(game: Game, batch: Batch) -> Report:
 
     batch: real pictures for losses that pair them with the fakes; the others leave it alone.
     """
-    config = game.config
+    config, ids = game.config, game.ids(game.step, game.config.fakes)
     latents, labels = game.draw_noise(Stream.GENERATOR_NOISE, Stream.GENERATOR_LABEL, game.step, config.fakes)
 
     advance(game.generator)
@@ -89,11 +98,13 @@ def update_generator(game: Game, batch: Batch) -> Report:
         for part in parts(len(latents), config.grad_accum):
             with game.arithmetic():
                 fake = game.generator(latents[part], pick(labels, part))
+                fake = shown(game, Stream.AUGMENT_GENERATOR, ids[part], fake)
                 logits = {"fake": game.discriminator(fake, pick(labels, part))}
                 if game.loss.paired:
                     real, real_labels = signal(game, batch)
-                    logits["real"] = game.discriminator(real[part], pick(real_labels, part))
-                loss = game.loss.generator(**logits) / config.grad_accum
+                    paired = shown(game, Stream.AUGMENT_PAIR, ids[part], real[part])
+                    logits["real"] = game.discriminator(paired, pick(real_labels, part))
+                loss = generator_loss(game, logits) / config.grad_accum
             loss.backward()
             report.add({"loss/generator": loss})
     measured = together(game, game.generator, report)
@@ -127,16 +138,6 @@ def to_signal(pixels: Tensor) -> Tensor:
     return pixels.float().div_(127.5).sub_(1.0)
 
 
-def judge_both(
-    game: Game, real: Tensor, fake: Tensor, *, real_labels: Tensor | None, fake_labels: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """The logits of real pictures and of fakes, in one pass; in two where batch norm would let them see each other."""
-    if mixes_pictures(game.discriminator):
-        return game.discriminator(real, real_labels), game.discriminator(fake, fake_labels)
-    on_real, on_fake = game.discriminator(torch.cat([real, fake]), join(real_labels, fake_labels)).split(len(real))
-    return on_real, on_fake
-
-
 @torch.no_grad()
 def clip(game: Game) -> None:
     """WGAN's bound on every weight of the discriminator (arXiv:1701.07875, algorithm 1, line 7)."""
@@ -154,11 +155,6 @@ def parts(count: int, number: int) -> list[slice]:
 def pick(labels: Tensor | None, part: slice) -> Tensor | None:
     """A part of the labels; None stays None for unconditional networks."""
     return None if labels is None else labels[part]
-
-
-def join(real: Tensor | None, fake: Tensor | None) -> Tensor | None:
-    """Labels of real pictures, then those of fakes; None for unconditional networks."""
-    return None if real is None or fake is None else torch.cat([real, fake])
 
 
 class Sums(Report):

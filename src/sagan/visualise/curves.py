@@ -39,6 +39,8 @@ ABOVE, BELOW = 50, 44  # room for a panel's title; for the numbers along its foo
 TOGETHER = {
     "loss": "Loss",
     "logit": "Logits of the discriminator",
+    "augment": "Adaptive augmentation: probability p, sign of overfitting",
+    "lecam": "LeCam's averages of the logits",
     "score": "Scores",
     "health": "Generated pictures beside real ones",
     "spectrum": "Largest singular value of the weights",
@@ -54,6 +56,8 @@ KNOWN_COLOURS = {  # the two networks keep their colour from panel to panel
     "loss/generator": BLUE,
     "logit/real": GREEN,
     "logit/fake": ORANGE,
+    "lecam/real": GREEN,
+    "lecam/fake": ORANGE,
 }
 
 

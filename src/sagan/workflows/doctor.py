@@ -29,6 +29,8 @@ SHOWN = {  # name in the log -> words for it, in the order of the page
     "loss/generator": "G's loss",
     "logit/real": "logit, real",
     "logit/fake": "logit, fake",
+    "augment/sign": "sign of overfitting",
+    "augment/p": "augmentation p",
     "spectrum/generator": "spectrum G",
     "spectrum/discriminator": "spectrum D",
     "score/structure": "structure",

@@ -103,6 +103,7 @@ def setup_of(config: RunConfig, pictures: int) -> Setup:
         bounded=config.model.d_sn or training.penalised or training.clip > 0,
         mirror=config.data.mirror,
         pictures=pictures,
+        augmented=training.augment != "none",
     )
 
 

@@ -24,6 +24,8 @@ CRITICS: dict[str, dict[str, Any]] = {
     "batch norm": {"d_norm": "batch"},
     "gradient penalty": {"gp": 10.0, "loss": "wasserstein", "d_norm": "layer"},
     "lazy r1": {"r1": 1.0, "penalty_every": 3},
+    "for small sets": {"augment": "adaptive", "aug_p": 0.3, "aug_kimg": 0.1, "lecam": 0.1, "cr": 1.0, "cr_fake": 1.0}
+    | {"topk": 0.5, "topk_kimg": 0.05},
 }
 # An epoch is 20 pictures, a discriminator update shows 8: step 5 ends one, whatever n_dis. The average starts at step 2.
 POSITIONS = {
