@@ -16,19 +16,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sagan.errors import ConfigError
 from sagan.explorer.scene import LayerView, Point, Scene, pack, views
 from sagan.explorer.shelf import Opened, Shelf
 from sagan.explorer.worker import Drawing, Worker
 from sagan.layers.attention import attention_layers, record_inputs
-from sagan.layers.norm import between_classes
 from sagan.runtime import Runtime, choose_runtime, memory_errors
 from sagan.sampling import INNER_BATCH, between_latents, draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.workflows.attend import Attention, arrays_file, figure
 from sagan.workflows.openers import class_number
 from sagan.workflows.run_folder import png
+from sagan.workflows.walking import blend_classes
 
 MEMORY = 32 << 20  # bytes of scenes that are kept
 Pixels = NDArray[np.uint8]
@@ -215,22 +214,19 @@ class Renderer:
 
     def _watched(self, opened: Opened, subjects: Sequence[Subject]) -> list[Scene]:
         """One batch through the generator itself, as `sagan attend` draws. A subject between two comes alone."""
-        generator = opened.generator.generator
-        layers = attention_layers(generator, "G")
-        first = subjects[0]
+        generator, first = opened.generator.generator, subjects[0]
         latents = draw_latents([subject.seed for subject in subjects], generator.z_dim, first.truncation)
         numbers = np.asarray([subject.label for subject in subjects], dtype=np.int64)
-
-        def watch(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[dict[str, Tensor], Tensor]:
-            return record_inputs(layers, lambda: generator(*inner_batch(generator, rows, labels)))
-
         if first.between:
             other = draw_latents([_or(first.towards, first.seed)], generator.z_dim, first.truncation)[0]
-            rows = between_latents(latents[0], other, first.share)[None]
-            with between_classes(generator, int(numbers[0]), int(first.towards_label or 0), first.share) as label:
-                inputs, output = watch(rows, np.asarray([label]))
-        else:
-            inputs, output = watch(latents, numbers)
+            latents = between_latents(latents[0], other, first.share)[None]
+            if generator.classes:
+                shares = np.zeros((1, generator.classes), dtype=np.float32)
+                shares[0, numbers[0]] = 1 - first.share
+                shares[0, int(first.towards_label or 0)] += first.share
+                generator, numbers = blend_classes(generator, shares), np.zeros(1, dtype=np.int64)
+        layers = attention_layers(generator, "G")
+        inputs, output = record_inputs(layers, lambda: generator(*inner_batch(generator, latents, numbers)))
         pictures = to_pixels(output[: len(subjects)])
         seen = views(layers, inputs, len(subjects))
         return [Scene(picture.copy(), view) for picture, view in zip(pictures, seen, strict=True)]
