@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import pytest
 from syntax import aliases, dotted
 
-READERS = {"interop/pickles.py", "interop/torch_files.py"}  # what a foreign file's bytes are given to
-MAY_IMPORT_READERS = {"interop/child.py", "interop/torch_files.py"}
+READERS = {"interop/named.py", "interop/pickles.py", "interop/torch_files.py"}  # what foreign bytes are given to
+MAY_IMPORT_READERS = {"interop/child.py", "interop/pickles.py", "interop/torch_files.py"}
 MAY_START_THE_PROCESS = {"interop/sandbox.py"}
 
 MODULES = {

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path[:0] = [str(Path(__file__).parent)]  # for `json_schema`
 
 TOKEN = "a-token-for-tests"
 

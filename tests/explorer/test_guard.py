@@ -130,6 +130,12 @@ def test_the_address_with_the_token_gives_the_cookie(app):
     assert ask(guarded(app), path="/", cookie="a=b; sagan-8765=right", authorization=None)[0] == 200
 
 
+@pytest.mark.parametrize("query", [b"&".join([b"a=1"] * 9), b"a" * 5000, b"token=" + b"%ff" * 20])
+def test_a_strange_address_without_the_token_is_only_refused(app, query):
+    assert ask(guarded(app), path="/", query=query, authorization=None)[0] == 401
+    assert app.bodies == []
+
+
 def test_a_write_by_cookie_must_come_from_our_page(app):
     cookie = {"authorization": None, "cookie": "sagan-8765=right"}
     assert ask(guarded(app), "POST", **cookie)[0] == 403
@@ -174,8 +180,13 @@ def test_a_body_that_takes_too_long_is_refused(app, monkeypatch):
 
 def test_work_ends_when_whoever_asked_leaves(app):
     app.slow = True
-    assert ask(guarded(app), pause=-1)[0] is None
+    guard = guarded(app, routes=["/api/v1/facts"])
+    assert ask(guard, pause=-1)[0] is None
     assert app.cancelled
+    text = guard._tally.text(0)
+    assert 'route="/api/v1/facts",status="499"} 1' in text and 'status="500"' not in text, (
+        "it is no fault of the server"
+    )
 
 
 def test_a_header_that_stands_twice_is_refused(app):

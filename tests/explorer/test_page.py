@@ -199,6 +199,36 @@ def test_the_way_between_two_moves_the_picture(page, served):
     np.testing.assert_array_equal(canvas(page), enlarged(middle.picture, FACTOR))
 
 
+def test_playing_ends_when_the_server_is_gone(page):
+    page.run(
+        "(() => { const t = document.getElementById('towards'); t.value = 9; t.dispatchEvent(new Event('change')); })()"
+    )
+    page.run("window.fetch = () => Promise.reject(new TypeError('gone'))")
+    page.run("document.getElementById('play').click()")
+    page.wait("document.getElementById('play').getAttribute('aria-pressed') === 'false'")
+    assert "does not answer" in page.run("document.getElementById('notice').textContent")
+
+
+def test_samples_that_come_late_do_not_replace_newer_ones(page):
+    page.run("""(() => {
+        const real = window.fetch;
+        let held = 0;
+        window.asked = 0;
+        window.fetch = async (path, options) => {
+            if (!path.endsWith('/grid')) return real(path, options);
+            window.asked += 1;
+            if (held++ === 0) await new Promise((resolve) => setTimeout(resolve, 800));
+            return real(path, options);
+        };
+        document.getElementById('next').click();
+        document.getElementById('next').click();
+    })()""")
+    first = "document.querySelector('#grid .sample').dataset.seed"
+    page.wait(f"{first} === '32'")
+    page.run("new Promise((resolve) => setTimeout(resolve, 1500))")
+    assert page.run("window.asked") == 2 and page.run(first) == "32"
+
+
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1440, False), (1440, True)])
 def test_nothing_sticks_out_and_all_text_has_contrast(page, width, dark):
     page.screen(width, 900, dark=dark)

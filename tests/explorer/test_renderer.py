@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import shlex
+import threading
 
 import numpy as np
 import pytest
@@ -37,10 +38,7 @@ def test_a_scene_is_the_picture_and_the_maps_of_its_seed(renderer, trained):
 
 
 def test_a_scene_is_the_same_in_any_company(trained):
-    def fresh():
-        return Renderer(trained, runtime=Runtime(torch.device("cpu"), torch.get_num_threads()))
-
-    alone, together = fresh(), fresh()
+    alone, together = fresh_renderer(trained), fresh_renderer(trained)
     single = scene_of(alone, seed=3)
     fourth = together.scenes([Subject(seed=seed) for seed in (9, 8, 1, 3)]).result(60)[3]
     alone.close(), together.close()
@@ -102,6 +100,65 @@ def test_between_two_latents_lies_the_great_circle():
         between_latents(one, other, 1 / 3), (7 / 3) * np.array([np.cos(np.pi / 6), 0.5]), rtol=1e-6
     )
     np.testing.assert_allclose(between_latents(one, one, 0.3), one, rtol=1e-6)
+
+
+def test_a_number_is_a_class_by_place_also_where_another_is_called_so(renderer, monkeypatch):
+    from sagan.explorer import renderer as module
+
+    monkeypatch.setattr(module.Renderer, "classes", ("1", "0"))
+    assert [renderer.label(word) for word in (0, 1, "0", "1")] == [0, 1, 1, 0]
+    with pytest.raises(ConfigError, match="no class 2"):
+        renderer.label(2)
+
+
+def fresh_renderer(source):
+    return Renderer(source, runtime=Runtime(torch.device("cpu"), torch.get_num_threads()))
+
+
+def held_up(renderer):
+    """An event until which the renderer's thread does nothing else."""
+    gate, begun = threading.Event(), threading.Event()
+    renderer.worker.call(lambda: (begun.set(), gate.wait(20)))
+    assert begun.wait(5)
+    return gate
+
+
+def test_a_checkpoint_written_meanwhile_does_not_come_into_pictures_asked_for_before(own_run):
+    """Those who ask for the newest one and those who name it are not mixed up when it is the newest no more."""
+    later = own_run / "checkpoints" / "step-00000005"
+    later.rename(own_run / "aside")
+    renderer = fresh_renderer(own_run)
+    try:
+        before = renderer.draw(None, [7])[1].result(60)
+        gate = held_up(renderer)
+        newest, named = renderer.draw(None, range(7, 27))[1], renderer.draw("step-00000004", [7])[1]
+        (own_run / "aside").rename(later)
+        gate.set()
+        np.testing.assert_array_equal(named.result(60), before)
+        np.testing.assert_array_equal(newest.result(60)[:1], before)
+        assert not np.array_equal(renderer.draw(None, [7])[1].result(60), before)
+    finally:
+        renderer.close()
+
+
+def test_a_step_that_is_written_again_is_read_again(trained, tmp_path):
+    """Training that goes back after a failure comes to the same steps with other numbers."""
+    files = {step: trained / "checkpoints" / f"step-0000000{step}" / "generator.safetensors" for step in (4, 5)}
+    lone, new = tmp_path / "lone.safetensors", tmp_path / "new.safetensors"
+    lone.write_bytes(files[4].read_bytes())
+    renderer = fresh_renderer(lone)
+    try:
+        pictures, scene = renderer.draw(None, [7])[1].result(60), scene_of(renderer, seed=7)
+        new.write_bytes(files[5].read_bytes())
+        new.replace(lone)
+        generator = open_generator(lone, device="cpu").generator
+        np.testing.assert_array_equal(scene_of(renderer, seed=7).picture, draw(generator, [7])[0])
+        again = renderer.draw(None, [7])[1].result(60)
+        assert not np.array_equal(again, pictures) and not np.array_equal(again[0], scene.picture)
+        lone.unlink()
+        np.testing.assert_array_equal(renderer.draw(None, [7])[1].result(60), again, "what is gone is shown on")
+    finally:
+        renderer.close()
 
 
 def test_the_discriminator_looks_at_a_generated_picture_as_at_a_file_of_it(renderer, trained, tmp_path):
@@ -205,6 +262,7 @@ def test_few_scenes_are_kept(trained, monkeypatch):
         for start in (0, 10):
             renderer.scenes([Subject(seed=seed) for seed in range(start, start + 10)]).result(60)
         assert len(renderer._scenes) == 16
-        assert ("G", Subject("step-00000005", 19, int(draw_labels([19], 2)[0]))) in renderer._scenes
+        key = renderer.shelf.fetch(None).key
+        assert ("G", Subject(key, 19, int(draw_labels([19], 2)[0]))) in renderer._scenes
     finally:
         renderer.close()

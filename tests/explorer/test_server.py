@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -145,6 +146,7 @@ def test_figures_come_as_pictures_and_arrays(served):
         ("generate", {"seeds": ["1"]}, 422, "seeds"),
         ("generate", {"seeds": [True]}, 422, "seeds"),
         ("generate", {"seed": 1}, 422, "seed"),
+        ("generate", {"seeds": [1], "a\nb": 1}, 422, "a\\nb"),
         ("generate", {"seeds": [1], "path": "/etc/passwd"}, 422, "path"),
         ("generate", {"seeds": [1], "checkpoint": "../step-00000005"}, 422, "checkpoint"),
         ("generate", {"seeds": [1], "checkpoint": "step-99999999"}, 404, "no such checkpoint"),
@@ -297,6 +299,42 @@ def test_slow_headers_are_not_waited_for(serve, trained, monkeypatch):
         assert server.ask("GET", "/healthz")[0] == 200
 
 
+def test_a_connection_between_two_requests_is_kept_longer_than_headers_are_waited_for(serve, trained, monkeypatch):
+    monkeypatch.setattr("sagan.explorer.server.HEADER_SECONDS", 0.2)
+    with serve(trained) as server:
+        request = f"GET /healthz HTTP/1.1\r\nHost: {server.host}\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+            for pause in (0.7, 0.0):
+                client.sendall(request)
+                assert client.recv(4000).startswith(b"HTTP/1.1 200")
+                time.sleep(pause)
+            client.sendall(request[:20])  # the next one's headers never end
+            assert client.recv(100).startswith(b"HTTP/1.1 408") and client.recv(100) == b""
+
+
+def test_a_proxy_before_us_is_known_by_its_name_with_and_without_a_port():
+    from sagan.explorer.server import host_names
+
+    own = {"127.0.0.1:8765", "localhost:8765", "[::1]:8765"}
+    assert set(host_names("127.0.0.1", (), 8765)) == own
+    assert set(host_names("0.0.0.0", ("gpu3.lan",), 8765)) == own | {"gpu3.lan:8765", "gpu3.lan"}
+    assert set(host_names("::", ("gpu3.lan:8443",), 8765)) == own | {"gpu3.lan:8443"}
+    assert set(host_names("fd00::2", ("fd00::3",), 80)) == {
+        "127.0.0.1:80", "localhost:80", "[::1]:80", "[fd00::2]:80", "[fd00::3]:80", "[fd00::3]",
+    }  # fmt: skip
+
+
+def test_a_file_that_cannot_be_opened_gives_its_port_back(tmp_path):
+    from sagan.errors import CheckpointMissing
+    from sagan.explorer.server import explore, listen
+
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(CheckpointMissing):
+        explore(tmp_path / "none", port=port)
+    listen("127.0.0.1", port).close()
+
+
 def test_a_full_queue_is_told_at_once_and_recovers(served):
     gate, begun = threading.Event(), threading.Event()
     served.renderer.worker.call(lambda: (begun.set(), gate.wait(20)))
@@ -326,6 +364,16 @@ def test_a_deadline_that_passes_is_told(served, monkeypatch):
         gate.set()
 
 
+def test_an_upload_that_waits_too_long_for_its_turn_is_told(served, monkeypatch):
+    async def never(self, payload):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("sagan.explorer.endpoints.DEADLINE", 0.2)
+    monkeypatch.setattr("sagan.explorer.uploads.Uploads._decoded", never)
+    status, headers, _ = served.ask("POST", "/api/v1/pictures", png_file(), content_type="image/png")
+    assert (status, headers["retry-after"]) == (503, "5")
+
+
 def test_metrics_count(served):
     before = served.ask("GET", "/metrics")[2].decode()
     assert served.ask("POST", "/api/v1/generate", {"seeds": [1, 2, 3]})[0] == 200
@@ -350,6 +398,12 @@ def test_a_run_may_grow_and_lose_checkpoints_while_it_is_shown(serve, own_run):
         )
         run = server.json("GET", "/api/v1/run")[1]
         assert run["step"] == 6 and run["columns"]["loss/generator"] == [1.5]
+        (own_run / "log.jsonl").write_text(
+            '{"step": 6, "loss/generator": 1.5, "images": 1, "seconds": 2}\n'
+            '{"step": 7, "loss/generator": NaN, "images": NaN, "seconds": Infinity}\n'
+        )
+        status, run = server.json("GET", "/api/v1/run")
+        assert status == 200 and run["columns"]["loss/generator"] == [1.5, None] and run["seconds"] == 2
 
 
 def test_a_generator_file_has_no_run(serve, trained, tmp_path):

@@ -121,6 +121,13 @@ def test_an_error_reaches_all_of_its_batch_and_none_after(worker, busy):
     assert pictures(worker.draw(drawing([], 5))) == [[5, 105]]
 
 
+def test_who_asks_after_the_end_is_told_at_once():
+    worker = Worker()
+    worker.close()
+    with pytest.raises(TooLate):
+        worker.call(lambda: None)
+
+
 def test_batches_are_told(busy, worker):
     told = []
     worker.noted = lambda count, seconds: told.append(count)

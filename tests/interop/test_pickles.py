@@ -9,7 +9,8 @@ import random
 import pytest
 from malicious import call, tensor
 
-from sagan.interop.pickles import Broken, Machine, Refused, View
+from sagan.interop.named import Broken, Refused, View
+from sagan.interop.pickles import Machine
 
 
 def run(data: bytes) -> object:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import struct
 import subprocess
 import sys
 import time
@@ -90,6 +92,14 @@ def test_safetensors_are_read_whatever_the_name(tmp_path):
     path = tmp_path / "model.pth"
     path.write_bytes(pack(STATE))
     assert torch.equal(read_foreign(path).tensors["weight"], STATE["weight"])
+
+
+def test_safetensors_are_not_taken_for_a_pickle_by_the_length_of_their_header(tmp_path):
+    """A header of 640 bytes begins with 80 02, as pickles of protocol 2 do."""
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).ljust(640).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", 640) + header + struct.pack("<2f", 1.5, -2.0))
+    assert read_foreign(path).tensors["w"].tolist() == [1.5, -2.0]
 
 
 def test_no_file_and_a_folder(tmp_path):

@@ -41,6 +41,13 @@ def test_kid_of_one_distribution_is_zero_on_average_whatever_the_count(features)
     assert abs(found.estimate) < 4 * found.spread / np.sqrt(200)
 
 
+def test_kid_of_sets_that_fit_into_one_subset_is_computed_once(features):
+    x, y = features(30, 8, 1), features(30, 8, 2)
+    found = kernel_distance(x, y)
+    assert (found.subsets, found.spread, found.subset_size) == (1, 0.0, 30)
+    assert found.estimate == pytest.approx(formulas.mmd(x, y), rel=1e-9)
+
+
 def test_small_sets_make_small_subsets_and_one_picture_is_refused(features):
     assert kernel_distance(features(7, 4, 1), features(5, 4, 2)).subset_size == 5
     with pytest.raises(ConfigError, match="at least 2 pictures"):

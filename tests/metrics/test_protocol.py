@@ -5,7 +5,7 @@ import pytest
 
 from sagan.disk import Disk
 from sagan.errors import ConfigError
-from sagan.metrics.cache import SUFFIX, FeatureCache
+from sagan.metrics.cache import MAX_FILE_BYTES, MAX_FOLDER_BYTES, SUFFIX, FeatureCache
 from sagan.metrics.protocol import FREE, Number, Protocol, difference, differences
 
 BASE = dict(
@@ -47,6 +47,11 @@ def test_all_differences_are_told_at_once():
         "ema: True and None",
     ):
         assert part in line
+
+
+def test_the_features_of_the_usual_fid_fit_into_the_cache():
+    """50,000 pictures, 2,048 numbers of four bytes each."""
+    assert 50_000 * 2048 * 4 + (1 << 16) < MAX_FILE_BYTES < MAX_FOLDER_BYTES
 
 
 def test_the_cache_gives_back_what_was_kept_under_the_same_facts_only(tmp_path):

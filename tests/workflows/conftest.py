@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
+
+sys.path[:0] = [str(Path(__file__).parent)]  # for `published_inception`
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from PIL import Image
 from sagan.data.emblems import EMBLEM_CLASSES, render
 from sagan.errors import CheckpointMissing, ConfigError, DataError
 from sagan.sampling import draw
-from sagan.workflows.evaluate import evaluate, read_numbers, show
+from sagan.workflows.evaluate import evaluate
+from sagan.workflows.evaluation_table import read_numbers, show
 from sagan.workflows.leak import leak
 from sagan.workflows.openers import open_generator
 from sagan.workflows.subjects import open_subject
@@ -91,11 +92,30 @@ def test_a_change_is_shown_and_unlike_protocols_are_refused(sets, tmp_path):
     evaluate(drawn, str(real), metrics=["frechet"], out=before, device="cpu")
     rows = dict(evaluate(drawn, str(real), metrics=["frechet"], against=before, device="cpu").rows)
     assert "as before" in rows["Fréchet distance"]
+    told = []
     with pytest.raises(ConfigError, match="may not be compared: drawn: 100 and 160"):
-        evaluate(drawn, str(real), metrics=["frechet"], n=100, against=before, device="cpu")
+        words = dict(metrics=["frechet"], n=100, against=before, device="cpu")
+        evaluate(drawn, str(real), **words, tell=lambda *said: told.append(said[0]))
+    assert "real features" in told or told[-1] == "reading the real pictures"
+    assert "drawing and features" not in told, "it is told before the work, not after"
     before.write_text("{}")
     with pytest.raises(ConfigError, match="is not a result of sagan evaluate"):
         evaluate(drawn, str(real), metrics=["frechet"], against=before, device="cpu")
+
+
+def test_pictures_that_lie_class_by_class_are_scored_in_no_order(sets):
+    """Ten parts of pictures sorted by class would each hold one or two classes, and score hardly more than 1."""
+    real, _ = sets
+    found = values(evaluate(real, str(real), metrics=["is"], device="cpu"))
+    assert found["inception_score"] > 0.75 * found["inception_score_whole"]
+
+
+def test_kid_of_small_sets_has_no_spread_to_show(sets):
+    """Every subset would be all of both."""
+    real, drawn = sets
+    result = evaluate(drawn, str(real), metrics=["kid"], real=160, device="cpu")
+    assert set(values(result)) == {"kid"} and result.numbers[0].settings == "all 160"
+    assert "±" not in dict(result.rows)["kernel distance (KID)"]
 
 
 def test_what_the_features_cannot_do_is_told_in_one_line(sets, tmp_path, monkeypatch):
@@ -147,12 +167,20 @@ def test_leak_finds_copies_in_a_folder_and_writes_its_page(sets, tmp_path):
     result = leak(mixed, str(real), baseline=200, out=page, device="cpu")
     assert len(result.verdict.copies) == 1
     text = page.read_text()
+    assert "copy.png; " in text, "a sample goes by its name"
     assert text.count('<figure class="marked">') == 1 and text.count("<figure") == 24
     assert "http" not in text.replace("http-equiv", "")
     clean = leak(drawn, str(real), baseline=200, out=page, device="cpu")
     assert "No copy of a training picture among 160 samples." in dict(clean.rows)["verdict"]
     with pytest.raises(ConfigError, match="the page is written as html"):
         leak(drawn, str(real), out=tmp_path / "page.png")
+
+
+@pytest.mark.parametrize("words", [dict(n=0), dict(baseline=0)])
+def test_leak_of_nothing_is_refused(sets, words, tmp_path):
+    real, drawn = sets
+    with pytest.raises(ConfigError, match="Use at least 1 of each"):
+        leak(drawn, str(real), out=tmp_path / "page.html", device="cpu", **words)
 
 
 def test_leak_of_a_run_says_when_the_set_is_too_small(trained):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from published_inception import convolutions, shapes
 
 from sagan.cli.main import main
-from sagan.errors import CheckpointIncompatible, ConfigError
-from sagan.interop.inception import convolutions, shapes
+from sagan.errors import CheckpointIncompatible, ConfigError, ResourceError
+from sagan.metrics.inception import expected_state
 from sagan.training.reporting import read_log
 from sagan.workflows.import_foreign import import_foreign, import_inception
 from sagan.workflows.openers import open_generator
@@ -104,6 +105,22 @@ def test_inception_has_its_published_number_of_tensors():
     assert len(state) == 566 and len(convolutions()) == 94
     parameters = sum(t.numel() for name, t in state.items() if not name.endswith(("mean", "var", "tracked")))
     assert parameters == 23_851_784 or round(parameters / 1e6, 2) == 23.85
+
+
+def test_the_network_reads_the_published_tensors():
+    assert expected_state() == shapes()
+
+
+def test_a_file_that_is_longer_than_the_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    """A hole of a file costs its maker nothing."""
+    monkeypatch.setattr("sagan.runtime.free_memory", lambda: 1 << 30)
+    monkeypatch.setattr("sagan.workflows.import_foreign.read_foreign", lambda path: pytest.fail("it was read"))
+    with open(tmp_path / "hole.pth", "wb") as file:
+        file.truncate(300 << 20)
+    with pytest.raises(ResourceError, match="opening hole.pth takes 1.2 GiB of memory, and 1.0 GiB are free"):
+        import_foreign(tmp_path / "hole.pth", tmp_path / "out")
+    with pytest.raises(ResourceError, match="opening hole.pth"):
+        import_inception(tmp_path / "hole.pth", tmp_path / "x.safetensors")
 
 
 def test_inception_becomes_safetensors(tmp_path, capsys):

@@ -10,6 +10,7 @@ from PIL import Image, ImageSequence
 from sagan.checkpoint.generator_file import GeneratorRecord, save_generator
 from sagan.engines import fold
 from sagan.errors import CheckpointMissing, ConfigError, DataError
+from sagan.layers.norm import BatchNorm2d
 from sagan.models.build import build_generator
 from sagan.models.config import ModelConfig
 from sagan.sampling import draw, draw_latents
@@ -81,6 +82,23 @@ def test_whole_shares_of_classes_are_the_classes_and_halves_lie_between(trained)
     assert generator.classes == 3, "the generator itself is left alone"
     folded = draw(blended, [7, 7, 7], [0, 1, 2], engine=fold(blended))
     assert np.abs(folded.astype(int) - mixed).max() <= 1
+
+
+def test_a_mixture_of_classes_by_hand_shares_all_but_the_tables():
+    """A quarter of the way from gain 1 to 3 is 1.5, from bias 0 to -4 is -1."""
+    generator = build_generator(ModelConfig(resolution=16, z_dim=8, g_ch=8, g_attn=(8,)), 3).eval()
+    norm = next(module for module in generator.modules() if isinstance(module, BatchNorm2d) and module.classes)
+    with torch.no_grad():
+        for table, values in ((norm.gain, [1.0, 3.0, 9.0]), (norm.bias, [0.0, -4.0, 9.0])):
+            table.copy_(torch.tensor(values)[:, None].expand_as(table))
+    blended = blend_classes(generator, np.array([[0.75, 0.25, 0]], dtype=np.float32))
+    mixed = next(module for module in blended.modules() if isinstance(module, BatchNorm2d) and module.classes)
+    assert blended.classes == mixed.classes == 1
+    assert torch.all(mixed.gain == 1.5) and torch.all(mixed.bias == -1)
+    assert norm.gain.shape[0] == 3, "the generator itself is left alone"
+    theirs = dict(blended.named_parameters())
+    for name, parameter in generator.named_parameters():
+        assert (parameter is theirs[name]) == (theirs[name].shape == parameter.shape), name
 
 
 def test_a_film_begins_with_the_first_seed_and_ends_with_the_last(trained, tmp_path):

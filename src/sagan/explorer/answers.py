@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sagan.errors import CheckpointError, CheckpointMissing, ConfigError, DataError, ResourceError, SaganError
+from sagan.errors import (
+    CheckpointError,
+    CheckpointMissing,
+    ConfigError,
+    DataError,
+    ResourceError,
+    SaganError,
+    printable,
+)
 from sagan.visualise.channels import as_image
 
 Pixels = NDArray[np.uint8]
@@ -36,7 +44,8 @@ def failure(status: int, detail: str, **headers: str) -> Any:
     """An answer that says in one line why there is none."""
     from starlette.responses import JSONResponse
 
-    return JSONResponse({"detail": detail}, status_code=status, headers=headers)
+    # It may repeat a word of the request, which may hold anything.
+    return JSONResponse({"detail": printable(detail)}, status_code=status, headers=headers)
 
 
 def status_of(error: SaganError) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -135,7 +136,8 @@ class Endpoints:
 
     async def upload(self, payload: bytes) -> Any:
         """Take a picture file: decoded in a process of its own, made square as in training. Returns its id."""
-        return {"id": await self._uploads.add(payload)}
+        async with _deadline():
+            return {"id": await self._uploads.add(payload)}
 
     async def _scene(self, asked: Look) -> Scene:
         if asked.picture is not None:
@@ -190,8 +192,15 @@ def _subject(asked: Look) -> Subject:
 
 async def _result(future: Future[Result]) -> Result:
     """What a future brings; whoever stops waiting cancels it. Raises TooLate after the deadline."""
+    async with _deadline():
+        return await asyncio.wrap_future(future)
+
+
+@asynccontextmanager
+async def _deadline() -> AsyncIterator[None]:
+    """Inside, nothing is waited for longer than the deadline. Raises TooLate."""
     try:
         async with asyncio.timeout(DEADLINE):
-            return await asyncio.wrap_future(future)
+            yield
     except TimeoutError:
         raise TooLate() from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sagan.checkpoint.folder import steps
@@ -19,7 +20,7 @@ PREFIX = "step-"
 def run_facts(folder: RunFolder) -> dict[str, Any]:
     """The verdict, the log as columns (None where a line has no such number), and the steps of grids and checkpoints."""
     with disk_errors(folder.path):
-        rows = read_log(folder.log, most=MOST_ROWS)
+        rows = [_finite(row) for row in read_log(folder.log, most=MOST_ROWS)]
         last = latest_values(rows)
         names = sorted(name for name in last if name not in ("step", "images", "seconds"))
         return {
@@ -32,6 +33,11 @@ def run_facts(folder: RunFolder) -> dict[str, Any]:
             "grids": grid_steps(folder),
             "checkpoints": steps(folder.path),
         }
+
+
+def _finite(row: dict[str, float]) -> dict[str, float]:
+    """Without NaN and infinity, for which JSON has no word and which another program may have logged."""
+    return {name: value for name, value in row.items() if math.isfinite(value)}
 
 
 def grid_steps(folder: RunFolder) -> list[int]:

@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sagan.errors import ConfigError
 from sagan.explorer.scene import LayerView, Point, Scene, pack, views
 from sagan.explorer.shelf import Opened, Shelf
 from sagan.explorer.worker import Drawing, Worker
 from sagan.layers.attention import attention_layers, record_inputs
-from sagan.layers.norm import between_classes
 from sagan.runtime import Runtime, choose_runtime, memory_errors
 from sagan.sampling import INNER_BATCH, between_latents, draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.workflows.attend import Attention, arrays_file, figure
 from sagan.workflows.openers import class_number
 from sagan.workflows.run_folder import png
+from sagan.workflows.walking import blend_classes
 
 MEMORY = 32 << 20  # bytes of scenes that are kept
+FEWER = "Ask for fewer pictures at a time."
 Pixels = NDArray[np.uint8]
 
 
@@ -72,7 +72,7 @@ class Renderer:
         self.shelf = Shelf(Path(source), runtime or choose_runtime(device))
         self.record = self.shelf.fetch(None).generator.record
         self.worker = Worker(noted)
-        self._scenes: OrderedDict[tuple[Any, ...], Scene] = OrderedDict()
+        self._scenes: OrderedDict[tuple[str, Subject], Scene] = OrderedDict()
 
     def close(self) -> None:
         """End the thread."""
@@ -106,12 +106,13 @@ class Renderer:
             numbers = np.asarray([self.label(label) for label in labels], dtype=np.int64)
         latents = draw_latents(seeds, self.record.model.z_dim, truncation)
         newest = self.shelf.entries()[-1:]
-        name = checkpoint or (newest[0].id if newest else "")
+        since = newest[0].id if newest else None  # all pictures come from one checkpoint, whatever is written meanwhile
 
         def paint(rows: NDArray[np.float32], chosen: NDArray[np.int64]) -> Pixels:
-            return self._paint(checkpoint, rows, chosen, exact)
+            return self._paint(checkpoint, since, rows, chosen, exact)
 
-        return numbers, self.worker.draw(Drawing((name, exact), paint, latents, numbers))
+        kind = (checkpoint, None if checkpoint else since, exact)
+        return numbers, self.worker.draw(Drawing(kind, paint, latents, numbers))
 
     def scenes(self, subjects: Sequence[Subject]) -> Future[list[Scene]]:
         """Generated pictures, at most INNER_BATCH of one checkpoint, with the generator's attention while it drew them."""
@@ -148,7 +149,11 @@ class Renderer:
             return 0
         if word is None:
             return int(draw_labels([seed], len(self.classes))[0])
-        return class_number(str(word), self.classes)
+        if isinstance(word, str):
+            return class_number(word, self.classes)
+        if not 0 <= word < len(self.classes):
+            raise ConfigError(f"there is no class {word}", remedy=f"Numbers go from 0 to {len(self.classes) - 1}.")
+        return word  # also where a class of another number is called so
 
     def words(self, subject: Subject) -> str:
         """What a caption says of a picture."""
@@ -174,18 +179,23 @@ class Renderer:
 
     # On the worker's thread -------------------------------------------------------------------------------------------
 
-    @memory_errors("Ask for fewer pictures at a time.")
+    @memory_errors(FEWER)
     def _paint(
-        self, checkpoint: str | None, latents: NDArray[np.float32], labels: NDArray[np.int64], exact: bool
+        self,
+        checkpoint: str | None,
+        since: str | None,
+        latents: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        exact: bool,
     ) -> Pixels:
-        opened = self.shelf.fetch(checkpoint)
+        opened = self.shelf.fetch(checkpoint, since=since)
         inputs, chosen = inner_batch(opened.generator.generator, latents, labels)
         if not exact:
             inputs, chosen = inputs[: len(latents)], None if chosen is None else chosen[: len(latents)]
         with torch.no_grad():
             return to_pixels(opened.engine()(inputs, chosen)[: len(latents)])
 
-    @memory_errors("Ask for fewer pictures at a time.")
+    @memory_errors(FEWER)
     def _generated(self, subjects: Sequence[Subject]) -> list[Scene]:
         opened = self.shelf.fetch(subjects[0].checkpoint)
         resolved = [self._resolved(subject, opened) for subject in subjects]
@@ -202,9 +212,9 @@ class Renderer:
         return [found[subject] for subject in resolved]
 
     def _resolved(self, subject: Subject, opened: Opened) -> Subject:
-        """The same picture by the names that everybody gives it, so that it is found again."""
+        """The same picture by the names that everybody gives it, so that it is found again. Its checkpoint is a key."""
         label = self.label(subject.label, subject.seed)
-        plain = replace(subject, checkpoint=opened.id, label=label)
+        plain = replace(subject, checkpoint=opened.key, label=label)
         if not subject.between:
             return replace(plain, towards=None, towards_label=None, share=0.0)
         return replace(
@@ -215,37 +225,35 @@ class Renderer:
 
     def _watched(self, opened: Opened, subjects: Sequence[Subject]) -> list[Scene]:
         """One batch through the generator itself, as `sagan attend` draws. A subject between two comes alone."""
-        generator = opened.generator.generator
-        layers = attention_layers(generator, "G")
-        first = subjects[0]
+        generator, first = opened.generator.generator, subjects[0]
         latents = draw_latents([subject.seed for subject in subjects], generator.z_dim, first.truncation)
         numbers = np.asarray([subject.label for subject in subjects], dtype=np.int64)
-
-        def watch(rows: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[dict[str, Tensor], Tensor]:
-            return record_inputs(layers, lambda: generator(*inner_batch(generator, rows, labels)))
-
         if first.between:
             other = draw_latents([_or(first.towards, first.seed)], generator.z_dim, first.truncation)[0]
-            rows = between_latents(latents[0], other, first.share)[None]
-            with between_classes(generator, int(numbers[0]), int(first.towards_label or 0), first.share) as label:
-                inputs, output = watch(rows, np.asarray([label]))
-        else:
-            inputs, output = watch(latents, numbers)
+            latents = between_latents(latents[0], other, first.share)[None]
+            if generator.classes:
+                shares = np.zeros((1, generator.classes), dtype=np.float32)
+                shares[0, numbers[0]] = 1 - first.share
+                shares[0, int(first.towards_label or 0)] += first.share
+                generator, numbers = blend_classes(generator, shares), np.zeros(1, dtype=np.int64)
+        layers = attention_layers(generator, "G")
+        inputs, output = record_inputs(layers, lambda: generator(*inner_batch(generator, latents, numbers)))
         pictures = to_pixels(output[: len(subjects)])
         seen = views(layers, inputs, len(subjects))
         return [Scene(picture.copy(), view) for picture, view in zip(pictures, seen, strict=True)]
 
     @memory_errors("Try another picture.")
     def _judged(self, subject: Subject | Pixels, checkpoint: str | None) -> Scene:
+        key: tuple[str, Subject] | None = None
         if isinstance(subject, Subject):
             opened = self.shelf.fetch(subject.checkpoint)
-            picture = self._generated([subject])[0].picture
-            label = self.label(subject.label, subject.seed)
-            key: tuple[Any, ...] | None = ("D", self._resolved(subject, opened))
+            key = ("D", self._resolved(subject, opened))
+            if key in self._scenes:
+                self._scenes.move_to_end(key)
+                return self._scenes[key]
+            picture, label = self._generated([subject])[0].picture, self.label(subject.label, subject.seed)
         else:
-            opened, picture, label, key = self.shelf.fetch(checkpoint), subject, 0, None
-        if key is not None and key in self._scenes:
-            return self._scenes[key]
+            opened, picture, label = self.shelf.fetch(checkpoint), subject, 0
         discriminator = opened.discriminator()
         device = next(discriminator.parameters()).device
         signal = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
@@ -258,7 +266,7 @@ class Renderer:
             self._keep(key, scene)
         return scene
 
-    def _keep(self, key: tuple[Any, ...], scene: Scene) -> None:
+    def _keep(self, key: tuple[str, Subject], scene: Scene) -> None:
         self._scenes[key] = scene
         while len(self._scenes) > INNER_BATCH and sum(kept.size for kept in self._scenes.values()) > MEMORY:
             self._scenes.popitem(last=False)

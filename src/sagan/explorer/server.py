@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from sagan.explorer.tally import Tally
 from sagan.explorer.worker import QueueFull, TooLate
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERYWHERE = ("0.0.0.0", "::")
 HEADER_BYTES = 16 << 10
 HEADER_SECONDS = 10.0
+IDLE_SECONDS = 30  # between two requests on one connection
 CONNECTIONS = 64
 EXTRA = "Install the extra: pip install 'sagan-torch[explore]'."
 CODES = {
@@ -61,6 +64,7 @@ def _routes(endpoints: Endpoints) -> Any:
     require_web()
     from fastapi import Body, FastAPI
     from fastapi.exceptions import RequestValidationError
+    from starlette.responses import Response
 
     app = FastAPI(
         title="sagan explore",
@@ -87,6 +91,8 @@ def _routes(endpoints: Endpoints) -> Any:
         answers = dict(trouble)
         if content is not None:
             answers[200] = {"content": content, "description": "done"} | ({"model": listed} if listed else {})
+        if content is not None and listed is None:
+            more["response_class"] = Response  # else the description says that it may also be JSON
         app.add_api_route(path, call, methods=[verb], response_model=model, responses=answers, **more)
 
     route("/", endpoints.page, include_in_schema=False)
@@ -160,26 +166,28 @@ def explore(
     Raises ConfigError, CheckpointError's children, ResourceError when the port is taken.
     """
     require_web()
-    if host in ("0.0.0.0", "::") and not names:
+    if host in EVERYWHERE and not names:
         raise ConfigError(
             f"host {host} listens everywhere, but under which name will others come?",
             remedy="Say it with --name, such as --name gpu3.lan.",
         )
-    listener = listen(host, port)
-    port = listener.getsockname()[1]
-    renderer = Renderer(source, device=device)
-    try:
+    with closing(listen(host, port)) as listener, closing(Renderer(source, device=device)) as renderer:
+        port = listener.getsockname()[1]
         secret = token or secrets.token_urlsafe(16)
-        shown = names[0] if names else host
-        reached = {*LOOPBACK, *names, host} - {"0.0.0.0", "::"}
-        hosts = [f"{_bracketed(name)}:{port}" for name in reached]
-        app = build_app(renderer, token=secret, hosts=hosts, cookie=f"sagan-{port}")
-        for line in (*renderer.shelf.warnings, f"http://{_bracketed(shown)}:{port}/?token={secret}"):
+        app = build_app(renderer, token=secret, hosts=host_names(host, names, port), cookie=f"sagan-{port}")
+        shown = _with_port(names[0] if names else host, port)
+        for line in (*renderer.shelf.warnings, f"http://{shown}/?token={secret}"):
             told(line)
         build_server(app).run(sockets=[listener])
-    finally:
-        renderer.close()
-        listener.close()
+
+
+def host_names(host: str, names: Sequence[str], port: int) -> list[str]:
+    """What a request may name as its host. host, port: where we listen.  names: further ones, with or without a port.
+
+    A further name also counts without any port, as browsers say it where a proxy before us has the usual one.
+    """
+    reached = [name for name in (*LOOPBACK, host, *names) if name not in EVERYWHERE]
+    return sorted({_with_port(name, port) for name in reached} | {_bracketed(name) for name in names})
 
 
 def build_server(app: App) -> Any:
@@ -194,7 +202,7 @@ def build_server(app: App) -> Any:
             access_log=False,
             server_header=False,
             limit_concurrency=CONNECTIONS,
-            timeout_keep_alive=30,
+            timeout_keep_alive=IDLE_SECONDS,
             h11_max_incomplete_event_size=HEADER_BYTES,
             http=protocol,
             ws="none",
@@ -204,8 +212,13 @@ def build_server(app: App) -> Any:
     )
 
 
+def _with_port(name: str, port: int) -> str:
+    return name if name.count(":") == 1 else f"{_bracketed(name)}:{port}"
+
+
 def _bracketed(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
+    """An address of IPv6 as it stands in an address of the web."""
+    return f"[{name}]" if name.count(":") > 1 else name
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -234,19 +247,19 @@ def _impatient(**words: Any) -> Any:
     def connection_made(transport: Any) -> None:
         connect(transport)
         loop = asyncio.get_running_loop()
-        before: Any = loop  # the request that the last look saw; none yet
+        waited: Any = loop  # the request before the headers that the last look found begun; no request is the loop
 
         def look() -> None:
-            nonlocal before
+            nonlocal waited
             if transport.is_closing():
                 return
-            now = protocol.cycle
-            if now is before and (now is None or now.response_complete):  # nothing has begun since
-                if now is None or protocol.conn.trailing_data[0]:
-                    transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            last = protocol.cycle  # the newest request, answered or not; None before the first
+            begun = last is None or (last.response_complete and protocol.conn.trailing_data[0])
+            if begun and last is waited:
+                transport.write(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
                 transport.close()
                 return
-            before = now
+            waited = last if begun else loop
             loop.call_later(HEADER_SECONDS / 2, look)
 
         loop.call_later(HEADER_SECONDS / 2, look)

@@ -32,10 +32,12 @@ class Entry:
 
 @dataclass
 class Opened:
-    """A checkpoint with its networks; what is not needed at once is opened when it is."""
+    """A checkpoint with its networks; what is not needed at once is opened when it is.
 
-    id: str
-    path: Path
+    key: names these very numbers. Its id may come to stand for others, when training goes back and writes a step again.
+    """
+
+    key: str
     generator: OpenGenerator
     _runtime: Runtime
     _engine: Engine | None = None
@@ -83,8 +85,11 @@ class Shelf:
             return None
         return None if best is None else step_folder(self.source, best.step).name
 
-    def fetch(self, id: str | None) -> Opened:
-        """The checkpoint of an id; None is the newest whole one. Raises CheckpointMissing and its kin."""
+    def fetch(self, id: str | None, *, since: str | None = None) -> Opened:
+        """The checkpoint of an id; None is the newest whole one. Raises CheckpointMissing and its kin.
+
+        since: the id that was the newest when somebody asked for None; younger ones are left alone while that one is there.
+        """
         entries = self.entries()
         if id is not None:
             wanted = [entry for entry in entries if entry.id == id]
@@ -92,26 +97,40 @@ class Shelf:
                 remedy = "Choose another: training deletes old ones."
                 raise CheckpointMissing("there is no such checkpoint, or no longer", remedy=remedy)
             return self._opened(wanted[0])
+        known = [entry.id for entry in entries]
+        entries = entries[: known.index(since) + 1] if since in known else entries
         for entry in reversed(entries):
             try:
                 return self._opened(entry)
             except (CheckpointCorrupt, CheckpointMissing) as error:
                 if entry is entries[0]:
                     raise
-                warning = f"passed over: {error}"
+                warning = f"passed over {entry.id}: {error.what}"  # not where: the page shows it
                 if warning not in self.warnings:
                     self.warnings.append(warning)
         raise CheckpointMissing("there is no checkpoint yet", where=self.source, remedy="Train it a little longer.")
 
     def _opened(self, entry: Entry) -> Opened:
-        if entry.id in self._open:
+        stamp = _stamp(entry.path)
+        key = f"{entry.id} {stamp}"
+        if entry.id in self._open and (stamp is None or self._open[entry.id].key == key):
             self._open.move_to_end(entry.id)
             return self._open[entry.id]
+        self._open.pop(entry.id, None)
         while len(self._open) >= MOST_OPEN:  # before the next one takes memory
             self._open.popitem(last=False)
         if self.run is None:
             opened = open_generator(self.source, runtime=self._runtime)
         else:
             opened = open_checkpoint(entry.path, runtime=self._runtime)
-        self._open[entry.id] = Opened(entry.id, entry.path, opened, self._runtime)
+        self._open[entry.id] = Opened(key, opened, self._runtime)
         return self._open[entry.id]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file or a folder is written anew; None for one that is gone, which may be open still."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns

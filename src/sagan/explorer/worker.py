@@ -51,10 +51,12 @@ class _Call(_Job):
 
 @dataclass(eq=False)
 class Drawing:
-    """Pictures to draw. kind: drawings of the same kind may share a batch.  paint: (latents, labels) of at most INNER_BATCH
-    rows -> their pictures.  latents: (n, z); labels: (n,)."""
+    """Pictures to draw. kind: drawings of the same kind share batches, so each must do for the others' `paint`.
 
-    kind: tuple[str, bool]
+    paint: (latents, labels) of at most INNER_BATCH rows -> their pictures.  latents: (n, z); labels: (n,).
+    """
+
+    kind: tuple[object, ...]
     paint: Callable[[NDArray[np.float32], NDArray[np.int64]], Pixels]
     latents: NDArray[np.float32]
     labels: NDArray[np.int64]
@@ -101,7 +103,7 @@ class Worker:
         return future
 
     def close(self) -> None:
-        """Finish the job in hand, drop the others."""
+        """Finish the batch in hand, drop the others; whoever asks from now on is told at once that it is too late."""
         with self._change:
             self._open = False
             self._change.notify()
@@ -111,6 +113,8 @@ class Worker:
 
     def _add(self, job: _Job) -> None:
         with self._change:
+            if not self._open:
+                raise TooLate()
             if len(self._jobs) >= MOST_WAITING:
                 raise QueueFull(max(1, round(self._pace * len(self._jobs))))
             self._jobs.append(job)

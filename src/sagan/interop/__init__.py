@@ -1,6 +1,7 @@
 """Checkpoints of other projects, opened as ours. Their names stop here: no other room knows one.
 
 pickles        a pickle read as data: a small machine for the few instructions that torch.save writes, and nothing else
+named          what the names in a pickle stand for, and tensors noted down
 torch_files    torch's two file formats: where each tensor's numbers lie
 confine        what the reading process gives up before it looks at a file
 child          that process: a foreign file comes in, safetensors bytes go out

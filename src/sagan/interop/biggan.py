@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from sagan.interop.convert import Plan
-from sagan.interop.kinds import EPS, Rule, attention, bare, class_norm, gate, layer, norm
+from sagan.interop.kinds import EPS, Rule, attention, bare, class_norm, epsilon, gate, layer, norm
 from sagan.interop.source import Source
 from sagan.models.architecture import Size, shape_of
 
@@ -41,8 +41,7 @@ def generator(source: Source, facts: Mapping[str, Any]) -> Plan:
     (width,) = source.dimensions([f"output_layer.0.{name}" for name in ("gain", "bias", *STATISTICS)], 1)
     tables = [f"blocks.0.0.bn{n}.{part}.weight" for n in (1, 2) for part in ("gain", "bias")]
     classes, _ = source.dimensions(tables, 2)
-    eps = facts.get("config/BN_eps", EPS)
-    eps = eps if isinstance(eps, float) and 0 < eps < 1 else EPS
+    eps = epsilon(facts.get("config/BN_eps"), EPS)
     bn = class_norm(_tables, "", *STATISTICS, eps=eps)
     rules: list[Rule] = [("stem", "linear", layer)]
     places = []

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sagan.interop.confine import confine
-from sagan.interop.pickles import Broken, Refused, Storage, View
+from sagan.interop.named import Broken, Refused, Storage, View
 from sagan.interop.torch_files import Contents, read_torch_file
 
 SPARE = 1 << 20  # bytes that may be written beyond twice the file

@@ -53,10 +53,8 @@ def read_layers(source: Source, rules: list[Rule]) -> list[tuple[str, Layer | Va
 
 def keeps_spectral_norm(layers: list[tuple[str, Layer | Values]], never: tuple[str, ...] = ()) -> bool:
     """Whether every weight that ours would normalise has the vectors for it. never: layers that ours leaves plain."""
-    weights = [
-        (name, part) for name, part in layers if isinstance(part, Layer) and not name.startswith(never or ("?",))
-    ]
-    return all(part.u is not None for _, part in weights)
+    weights = [part for name, part in layers if isinstance(part, Layer) and not name.startswith(never)]
+    return all(part.u is not None for part in weights)
 
 
 def assemble(
@@ -76,7 +74,7 @@ def assemble(
             continue
         tensors |= {f"{name}.{key}": value for key, value in part.rest.items()}
         names |= {f"{name}.{key}": part.names.get(key, "") for key in part.rest}
-        if spectral and not name.startswith(never or ("?",)):
+        if spectral and not name.startswith(never):
             assert part.u is not None and part.v is not None
             place = f"{name}.parametrizations.weight"
             tensors |= {f"{place}.original": part.weight, f"{place}.0.u": part.u, f"{place}.0.v": part.v}

@@ -21,9 +21,7 @@ from torch import Tensor
 
 from sagan.interop.source import COUNTER, Source
 
-EPS = (
-    1e-5  # of our batch norms; another one of theirs goes into the variance, where it has the same effect in eval mode
-)
+EPS = 1e-5  # of our batch norms; another one of theirs goes into the variance, to the same effect in eval mode
 
 
 @dataclass(frozen=True)
@@ -171,6 +169,11 @@ def attention(ours: str, theirs: str, names: str = "theta phi g o", suffix: str 
     return [(ours, theirs, gamma), *((f"{ours}.{mine}", f"{theirs}.{name}{suffix}", bare) for mine, name in parts)]
 
 
+def epsilon(found: object, usual: float) -> float:
+    """A batch norm's epsilon as a file says it, or the usual one where that cannot be one."""
+    return found if isinstance(found, float) and 0 < found < 1 else usual
+
+
 def _with_eps(values: dict[str, Tensor], eps: float) -> dict[str, Tensor]:
     return values | {"running_var": (values["running_var"].double() + (eps - EPS)).float()}
 
@@ -180,7 +183,7 @@ def _drop_counter(source: Source, name: str) -> None:
         source.drop(f"{name}.{COUNTER}", ())
 
 
-def after(convolution: Layer, normalised: Values) -> Layer:
+def with_norm_behind(convolution: Layer, normalised: Values) -> Layer:
     """A convolution with a batch norm behind it, in eval mode, as one."""
     scale, shift = _scale_shift(normalised)
     weight = convolution.effective.double() * scale.reshape(-1, *[1] * (convolution.weight.ndim - 1))
@@ -188,7 +191,7 @@ def after(convolution: Layer, normalised: Values) -> Layer:
     return Layer(weight.float(), None, None, {"bias": bias.float()}, convolution.names)
 
 
-def before(normalised: Values, convolution: Layer) -> Layer:
+def with_norm_in_front(convolution: Layer, normalised: Values) -> Layer:
     """A 1x1 convolution with a batch norm in front, in eval mode, as one."""
     scale, shift = _scale_shift(normalised)
     weight = convolution.effective.double()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sagan.interop.convert import Plan
-from sagan.interop.kinds import Rule, attention, bare, class_norm, gate, layer, norm
+from sagan.interop.kinds import Rule, attention, bare, class_norm, epsilon, gate, layer, norm
 from sagan.interop.source import Source
 from sagan.models.architecture import Size, shape_of
 
@@ -27,6 +27,8 @@ BLOCKS = {3: 32, 4: 64, 5: 128}
 GATE = gate("gamma", ())
 CONVOLUTIONS = (("conv1", "conv_1.conv"), ("conv2", "conv_2.conv"), ("skip", "shortcut.conv"))
 NEAR_ONE = 0.5
+EPS = 1e-4  # where no configuration says another
+NORM_EPS = re.compile(r"norm_eps\s*=\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)")
 IN_PLACE = re.compile(r"inplace\s*=\s*True")
 
 
@@ -110,11 +112,10 @@ def _blocks(source: Source) -> list[str]:
 
 def _epsilon(facts: Mapping[str, Any]) -> float:
     """norm_eps of the configuration, where the file carries it."""
-    found = [re.search(r"norm_eps\s*=\s*([0-9.eE+-]+)", text) for text in facts.values() if isinstance(text, str)]
-    try:
-        return next((float(match[1]) for match in found if match), 1e-4)
-    except ValueError:
-        return 1e-4
+    for text in facts.values():
+        if isinstance(text, str) and (match := NORM_EPS.search(text)):
+            return epsilon(float(match[1]), EPS)
+    return EPS
 
 
 def _mean_gain(source: Source) -> float:

@@ -2,8 +2,8 @@
 
 A pickle is a program for a small stack machine, and Python's own machine may call anything. This one knows the instructions
 that `torch.save` writes, makes dictionaries, lists, tuples, numbers and texts, and notes down what a tensor would be made
-of. Names of functions are looked up in the short tables below, never in a module, and no function of the file's choice is
-called. So whatever a file says, nothing of it runs.
+of. Names of functions are looked up in the short tables of `named`, never in a module, and no function of the file's choice
+is called. So whatever a file says, nothing of it runs.
 
 Only the standard library is used: the process that runs this can import nothing else.
 """
@@ -12,66 +12,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from sagan.interop.named import CALLS, DTYPES, INERT, STORAGES, Broken, Inert, Name, Refused, Storage, is_count
 
 MAX_INSTRUCTIONS = 2_000_000  # a checkpoint of a thousand tensors with its optimiser's memory has about 100,000
 MAX_TEXT = 4 << 20
-MAX_DIMENSIONS = 8
-
-# torch's storage classes -> (safetensors' name of the type, bytes of one element)
-STORAGES = {
-    "DoubleStorage": ("F64", 8), "FloatStorage": ("F32", 4), "HalfStorage": ("F16", 2), "BFloat16Storage": ("BF16", 2),
-    "LongStorage": ("I64", 8), "IntStorage": ("I32", 4), "ShortStorage": ("I16", 2), "CharStorage": ("I8", 1),
-    "ByteStorage": ("U8", 1), "BoolStorage": ("BOOL", 1),
-}  # fmt: skip
-INERT = {  # what checkpoints hold beside tensors, and what is never looked into
-    "torch.device", "_codecs.encode", "numpy.dtype",
-    "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
-}  # fmt: skip
-DTYPES = {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"}
-
-
-class Refused(Exception):
-    """The file asks for something that is not done here."""
-
-
-class Broken(Exception):
-    """The file contradicts itself, or ends too early."""
-
-
-@dataclass(frozen=True)
-class Name:
-    """A function or class that the file names. It is a text: nothing is looked up."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Inert:
-    """Something that may stand in a checkpoint and is left alone: a device, a number of numpy's."""
-
-    what: str
-
-
-@dataclass(frozen=True)
-class Storage:
-    """Numbers somewhere in the file. key: which.  dtype: safetensors' name.  count: elements."""
-
-    key: str
-    dtype: str
-    itemsize: int
-    count: int
-
-
-@dataclass(frozen=True)
-class View:
-    """A tensor: a part of a storage. Its elements were proved to lie inside it, none of them twice."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
 
 
 class Machine:
@@ -201,7 +147,7 @@ class Machine:
             raise Refused("a persistent name that is no storage")
         kind, key, _, count = words[1:5]
         name = kind.text.removeprefix("torch.") if isinstance(kind, Name) else ""
-        if name not in STORAGES or not isinstance(key, str) or not _is_count(count):
+        if name not in STORAGES or not isinstance(key, str) or not is_count(count):
             raise Refused("a storage of an unknown kind")
         self._push(Storage(key, *STORAGES[name], count))
 
@@ -211,72 +157,6 @@ def _text(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         raise Refused("a text that is not UTF-8") from None
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**48
-
-
-def _ordered(arguments: tuple[Any, ...]) -> Any:
-    if arguments != ():
-        raise Refused("an OrderedDict made from something")
-    return {}
-
-
-def _tensor(arguments: tuple[Any, ...]) -> View:
-    """_rebuild_tensor(storage, offset, size, stride) and _rebuild_tensor_v2(..., requires_grad, hooks[, metadata])."""
-    if len(arguments) not in (4, 6, 7) or not isinstance(arguments[0], Storage):
-        raise Refused("a tensor made of something else than a storage")
-    storage, offset, shape, strides = arguments[:4]
-    if not _is_count(offset) or not _are_counts(shape) or not _are_counts(strides) or len(shape) != len(strides):
-        raise Refused("a tensor of an impossible shape")
-    if len(shape) > MAX_DIMENSIONS:
-        raise Refused(f"a tensor of {len(shape)} dimensions")
-    count = 1
-    for size in shape:
-        count *= size
-    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if count and last >= storage.count:
-        raise Broken(f"a tensor that reaches to element {last} of a storage of {storage.count}")
-    if count > 1 and not _distinct(shape, strides):
-        raise Refused("a tensor whose elements lie on top of each other")
-    return View(storage, offset, shape, strides)
-
-
-def _distinct(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
-    """Whether no two elements share a place: each axis steps over all that the smaller ones reach."""
-    reach = 0
-    for stride, size in sorted((stride, size) for size, stride in zip(shape, strides, strict=True) if size > 1):
-        if stride <= reach:
-            return False
-        reach += (size - 1) * stride
-    return True
-
-
-def _are_counts(value: Any) -> bool:
-    return type(value) is tuple and all(_is_count(item) for item in value)
-
-
-def _parameter(arguments: tuple[Any, ...]) -> View:
-    if len(arguments) != 3 or not isinstance(arguments[0], View):
-        raise Refused("a parameter that is no tensor")
-    return arguments[0]
-
-
-def _size(arguments: tuple[Any, ...]) -> Any:
-    if len(arguments) != 1 or not _are_counts(tuple(arguments[0]) if isinstance(arguments[0], list) else arguments[0]):
-        raise Refused("a size that is none")
-    return tuple(arguments[0])
-
-
-# What a file may ask to be called, and what is done in its place.
-CALLS: dict[str, Callable[[tuple[Any, ...]], Any]] = {
-    "collections.OrderedDict": _ordered,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": _parameter,
-    "torch.Size": _size,
-}
 
 
 def _stack_global(machine: Machine) -> None:

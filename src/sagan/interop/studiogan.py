@@ -8,10 +8,25 @@ come over inside the convolution beside them; a table comes over divided by its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from sagan.interop.convert import Plan
-from sagan.interop.kinds import Kind, Layer, Rule, Values, after, attention, bare, before, class_norm, gate, layer, norm
+from sagan.interop.kinds import (
+    Kind,
+    Layer,
+    Rule,
+    Values,
+    attention,
+    bare,
+    class_norm,
+    gate,
+    layer,
+    norm,
+    with_norm_behind,
+    with_norm_in_front,
+)
 from sagan.interop.source import Source
 from sagan.models.architecture import Size, shape_of
 
@@ -112,26 +127,24 @@ def _tables(source: Source, name: str) -> tuple[Tensor, Tensor, dict[str, str]]:
 
 def _first(source: Source, name: str) -> Layer:
     """The first block's convolution with the batch norm behind it."""
-    return _folded(source, name, "bn1", after)
+    return _folded(source, name, "bn1", 0, with_norm_behind)
 
 
 def _shortcut(source: Source, name: str) -> Layer:
     """A shortcut's convolution with the batch norm in front of it."""
-    return _folded(source, name, "bn0", lambda convolution, normalised: before(normalised, convolution))
+    return _folded(source, name, "bn0", 1, with_norm_in_front)
 
 
-def _folded(source: Source, name: str, beside: str, join: object) -> Layer:
-    assert callable(join)
+def _folded(source: Source, name: str, beside: str, axis: int, join: Callable[[Layer, Values], Layer]) -> Layer:
+    """beside: the batch norm's name.  axis: of the kernel, along which it works: 0 behind, 1 in front."""
     convolution = layer(source, name)
     normalised = BN(source, f"{name.rpartition('.')[0]}.{beside}")
     assert isinstance(normalised, Values)
-    wrong = [value for value in normalised.values.values() if value.shape != normalised.values["gain"].shape]
-    axis = 0 if beside == "bn1" else 1
-    if wrong or normalised.values["gain"].shape != (convolution.weight.shape[axis],):
+    channels = (convolution.weight.shape[axis],)
+    if any(value.shape != channels for value in normalised.values.values()):
         source.misshapen.append(f"{', '.join(normalised.names.values())} do not fit {convolution.names['weight']}")
         raise KeyError(name)
-    joined: Layer = join(convolution, normalised)
-    return joined
+    return join(convolution, normalised)
 
 
 BN: Kind = norm(eps=EPS)

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from sagan.interop.pickles import Broken, Machine, Refused, Storage, View
+from sagan.interop.named import Broken, Refused, Storage, View
+from sagan.interop.pickles import Machine
 
 END = 22  # bytes of a zip's last record, which torch writes without a comment
 MAX_PICKLE = 64 << 20

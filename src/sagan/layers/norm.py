@@ -111,32 +111,6 @@ def own_statistics(network: nn.Module) -> AbstractContextManager[None]:
     return _with_each(network, "across", None)
 
 
-@contextmanager
-def between_classes(network: nn.Module, first: int, second: int, share: float) -> Iterator[int]:
-    """Inside, the network has one class more, whose label is given: its gains and biases lie between those of two classes.
-
-    share: 0 is the first class, 1 the second. The walk between classes of BigGAN (arXiv:1809.11096, figure 8): the tables
-    of the batch norms are all that a generator here knows of its classes.
-    """
-    layers = [module for module in network.modules() if isinstance(module, BatchNorm2d) and module.classes]
-    before = [(layer.gain, layer.bias) for layer in layers]
-    label = layers[0].classes if layers else 0
-    try:
-        for layer, (gain, bias) in zip(layers, before, strict=True):
-            layer.gain, layer.bias = (_one_more(table, first, second, share) for table in (gain, bias))
-        yield label
-    finally:
-        for layer, (gain, bias) in zip(layers, before, strict=True):
-            layer.gain, layer.bias = gain, bias
-
-
-def _one_more(table: Tensor, first: int, second: int, share: float) -> nn.Parameter:
-    """(K, C) -> (K + 1, C)."""
-    with torch.no_grad():
-        row = torch.lerp(table[first], table[second], share)
-        return nn.Parameter(torch.cat((table, row[None])), requires_grad=False)
-
-
 def mixes_pictures(network: nn.Module) -> bool:
     """Whether what a network says of one picture depends on the others of its batch, as it does with batch norm."""
     return any(isinstance(module, BatchNorm2d) for module in network.modules())

@@ -20,8 +20,8 @@ from sagan.disk import DISK, Disk, write_atomic
 from sagan.errors import CheckpointError, ResourceError
 from sagan.metrics.features import Features
 
-MAX_FILE_BYTES = 256 << 20
-MAX_FOLDER_BYTES = 1 << 30
+MAX_FILE_BYTES = 1 << 30  # Inception's features of 50,000 pictures, the usual protocol's, are 391 MiB
+MAX_FOLDER_BYTES = 4 << 30
 SUFFIX = ".features.safetensors"
 
 Facts = Mapping[str, str | int]

@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,7 @@ def onnx_features(file: str | Path) -> FeatureNetwork:
         import onnxruntime
     except ImportError:
         raise ConfigError("onnxruntime is not installed", remedy="pip install 'sagan-torch[onnx]'") from None
-    with disk_errors(path):
-        try:
-            payload = read_whole(path, max_bytes=MAX_MODEL_BYTES)
-        except (FileNotFoundError, NotADirectoryError):
-            raise ConfigError("there is no such file", where=path) from None
-        except UnfitFile as error:
-            raise ConfigError(str(error), where=path) from None
+    payload = _read(path)
     try:
         session = onnxruntime.InferenceSession(payload, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own kinds, which share no base
@@ -76,7 +71,8 @@ def function_features(words: str) -> FeatureNetwork:
     except Exception as error:
         raise ConfigError(f"cannot be imported: {_first_line(error)}", where=module_name) from error
     finally:
-        sys.path.remove(folder)
+        with suppress(ValueError):  # a module may have changed the list
+            sys.path.remove(folder)
     function = getattr(module, function_name, None)
     if not callable(function):
         raise ConfigError(f"has no function {function_name}", where=module_name)
@@ -85,8 +81,19 @@ def function_features(words: str) -> FeatureNetwork:
         return np.asarray(function(pictures))
 
     source = getattr(module, "__file__", None)
-    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+    digest = hashlib.sha256(_read(Path(source))).hexdigest() if source else ""
     return FeatureNetwork(words, digest, "the function's own", _dimension(compute, 32, words), compute)
+
+
+def _read(path: Path) -> bytes:
+    """A file whole. Raises ConfigError."""
+    with disk_errors(path):
+        try:
+            return read_whole(path, max_bytes=MAX_MODEL_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            raise ConfigError("there is no such file", where=path) from None
+        except UnfitFile as error:
+            raise ConfigError(str(error), where=path) from None
 
 
 def _dimension(compute: Callable[[Pictures], Any], side: int, where: object) -> int:

@@ -48,9 +48,11 @@ def kernel_distance(
 ) -> KernelDistance:
     """KID over random subsets, drawn without repeats in each from both sets by (seed, subset).
 
-    subset_size is lowered to the smaller set. Raises ConfigError for fewer than 2 pictures.
+    subset_size is lowered to the smaller set. Where both sets are no larger there is one subset, all of them, and no spread.
+    Raises ConfigError for fewer than 2 pictures.
     """
     size = min(subset_size, len(real), len(fake))
+    subsets = 1 if size == max(len(real), len(fake)) else subsets
     values = np.array(
         [
             unbiased_mmd(real[_subset(seed, 2 * i, len(real), size)], fake[_subset(seed, 2 * i + 1, len(fake), size)])

@@ -71,10 +71,20 @@ def difference(a: Number, b: Number) -> float:
 
 def require_alike(a: Number, b: Number) -> None:
     """Raise ConfigError naming every difference unless the numbers may be compared."""
-    apart = differences(a.protocol, b.protocol)
-    for name in ("settings", "metric"):
-        if getattr(a, name) != getattr(b, name):
-            apart.insert(0, f"{name}: {getattr(a, name)} and {getattr(b, name)}")
+    own = [
+        f"{name}: {getattr(a, name)} and {getattr(b, name)}"
+        for name in ("metric", "settings")
+        if getattr(a, name) != getattr(b, name)
+    ]
+    _refuse([*own, *differences(a.protocol, b.protocol)])
+
+
+def require_same(a: Protocol, b: Protocol) -> None:
+    """The same of protocols alone, before there are numbers."""
+    _refuse(differences(a, b))
+
+
+def _refuse(apart: list[str]) -> None:
     if apart:
         raise ConfigError(
             f"these numbers may not be compared: {'; '.join(apart)}", remedy="Measure both under one protocol."

@@ -19,14 +19,12 @@ from sagan.metrics.moments import moments_of
 from sagan.metrics.neighbours import DENSITY_K, PRECISION_K, precision_recall
 
 METRICS = ("frechet", "kid", "is", "prdc", "intra", "cas")
-MOST_NEIGHBOURS = (
-    10_000  # pictures of each kind for precision and recall, as their papers use; the cost grows with the square
-)
+MOST_NEIGHBOURS = 10_000  # of each kind for precision and recall, as in their papers; the cost grows with the square
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One side. features: (n, d), in the order drawn.  labels: (n,)."""
+    """One side. features: (n, d); of the drawn side in no order, since scores are taken part by part.  labels: (n,)."""
 
     features: Features
     labels: NDArray[np.int64]
@@ -89,6 +87,8 @@ def _frechet(network: FeatureNetwork, real: Sample, fake: Sample, classes: int, 
 
 def _kid(network: FeatureNetwork, real: Sample, fake: Sample, classes: int, seed: int) -> list[Measured]:
     found = kernel_distance(real.features, fake.features, seed=seed)
+    if found.subsets == 1:
+        return [Measured("kid", found.estimate, f"all {found.subset_size}", False)]
     settings = f"{found.subsets} subsets of {found.subset_size}"
     return [Measured("kid", found.estimate, settings, False), Measured("kid_spread", found.spread, settings)]
 

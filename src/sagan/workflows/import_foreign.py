@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from sagan.data.report import portable
 from sagan.disk import disk_errors, ensure_folder, write_atomic
 from sagan.errors import ConfigError
 from sagan.interop.inception import checked, is_published
-from sagan.interop.recognise import Imported, import_networks
+from sagan.interop.recognise import Imported, files_of, networks_of
 from sagan.interop.sandbox import Foreign, read_foreign
+from sagan.metrics.inception import expected_state
+from sagan.runtime import memory_errors, require_memory
 from sagan.training.state import GENERATOR, MODEL
 from sagan.workflows.run_folder import need_suffix
 
 FACTS = "import.json"
+MEMORY = "Close other programs, or import on a machine with more memory."
+COPIES = 4  # of a file's numbers: as they came, as tensors, by our names, as the file to write
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,13 @@ class ImportResult:
     notes: list[str] = field(default_factory=list)
 
 
+@memory_errors(MEMORY)
 def import_foreign(path: Path, out: Path | None = None, options: Mapping[str, Any] | None = None) -> ImportResult:
     """Read a foreign file or a folder of them, and write a checkpoint that everything else opens.
 
     out: its folder; `imported/NAME` without.  options: of our record, for what no tensor tells, such as d_pool.
-    Raises what `interop.recognise.import_networks` raises; ConfigError when `out` holds something.
+    Raises what `interop.recognise.import_networks` raises; ConfigError when `out` holds something; ResourceError when there
+    is not the memory for it.
     """
     path = Path(path)
     name = path.name if path.is_dir() else path.stem
@@ -44,17 +51,24 @@ def import_foreign(path: Path, out: Path | None = None, options: Mapping[str, An
     with disk_errors(out):
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
             raise ConfigError("there is something already", where=out, remedy="Choose another folder with -o.")
-    networks = import_networks(path, options)
+    files = files_of(path)
+    _need_memory(files)
+    networks = networks_of([read_foreign(file) for file in files], path, options)
     ensure_folder(out.parent)
     publish_files(out, networks.step, _files(networks))
     return ImportResult(out, _rows(networks), networks.notes)
 
 
+@memory_errors(MEMORY)
 def import_inception(path: Path, out: Path) -> ImportResult:
-    """Read the published weights of the FID network, and write them as safetensors."""
+    """Read the published weights of the FID network, and write them as safetensors.
+
+    Raises what `interop.sandbox.read_foreign` raises; CheckpointIncompatible for another network; ResourceError.
+    """
     need_suffix(out, ".safetensors", "the network")
+    _need_memory([path])
     file = read_foreign(path)
-    tensors = checked(file)
+    tensors = checked(file, expected_state())
     record = {"kind": "inception", "source": file.path.name, "source_sha256": file.sha256}
     write_atomic(out, pack(tensors, record))
     known = "begins as the published file's does" if is_published(file) else "is not the published file's"
@@ -62,6 +76,12 @@ def import_inception(path: Path, out: Path) -> ImportResult:
     return ImportResult(
         out, rows, [f"Its hash {known}; whether the numbers are those of 2015 cannot be verified here."]
     )
+
+
+def _need_memory(files: Sequence[Path]) -> None:
+    """Of a stranger's files, which need not be as full as they are long: refused before a byte is read. ResourceError."""
+    with suppress(OSError):  # what is not there, or no file, the reader tells
+        require_memory(COPIES * sum(file.stat().st_size for file in files), f"opening {files[0].name}")
 
 
 def _files(networks: Imported) -> dict[str, bytes]:

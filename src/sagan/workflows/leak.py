@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from sagan.data.image_set import ImageSet
 from sagan.disk import write_atomic
-from sagan.errors import DataError
+from sagan.errors import ConfigError, DataError
 from sagan.metrics.cache import FeatureCache
 from sagan.metrics.features import BATCH, FeatureNetwork
 from sagan.metrics.leak import LeakVerdict, judge
@@ -66,35 +67,34 @@ def leak(
     page = out or Path("leak.html")
     need_suffix(page, ".html", "the page")
     tell = tell or (lambda what, done, total: None)
-    choose_runtime(device)
+    if n < 1 or baseline < 1:
+        raise ConfigError(f"{n} samples, {baseline} training pictures beside them", remedy="Use at least 1 of each.")
+    choose_runtime(device)  # which also says how many threads the offline network has
     network = offline_features()
-    subject = open_subject(source, n, seed, device)
-    images, config = real_pictures(subject, data, lambda a, b: tell("reading the training pictures", a, b))
-    try:
-        if len(images) < LEAST:
-            raise DataError(f"{len(images)} training pictures are too few to tell", remedy=f"It takes {LEAST}.")
-        cache = FeatureCache(cache_folder())
-        real = real_set(
-            network,
-            images,
-            f"{config.fit} {config.background}",
-            cache=cache,
-            progress=lambda a, b: tell("features", a, b),
-        )
-        parts = np.array_split(real.ids, -(-len(real.ids) // BATCH))
-        training = TrainingPictures((images.pictures(part) for part in parts), real.features)
-        chosen = permutation(seed, Stream.METRIC, CHOICE, len(real.ids))[:baseline]
-        usual = training.nearest(
-            training.small[chosen],
-            real.features[chosen],
-            without=chosen,
-            progress=lambda a, b: tell("looking up training pictures", a, b),
-        )
-        found = _of_samples(training, subject, network, tell)
-        verdict = judge(found, usual)
-        write_atomic(page, _page(subject, images, real.ids, found, verdict).encode("utf-8"))
-    finally:
-        images.close()
+    with closing(open_subject(source, n, seed, device)) as subject:
+        images, config = real_pictures(subject, data, lambda a, b: tell("reading the training pictures", a, b))
+        with closing(images):
+            if len(images) < LEAST:
+                raise DataError(f"{len(images)} training pictures are too few to tell", remedy=f"It takes {LEAST}.")
+            real = real_set(
+                network,
+                images,
+                f"{config.fit} {config.background}",
+                cache=FeatureCache(cache_folder()),
+                progress=lambda a, b: tell("features", a, b),
+            )
+            parts = np.array_split(real.ids, -(-len(real.ids) // BATCH))
+            training = TrainingPictures((images.pictures(part) for part in parts), real.features)
+            chosen = permutation(seed, Stream.METRIC, CHOICE, len(real.ids))[:baseline]
+            usual = training.nearest(
+                training.small[chosen],
+                real.features[chosen],
+                without=chosen,
+                progress=lambda a, b: tell("looking up training pictures", a, b),
+            )
+            found = _of_samples(training, subject, network, tell)
+            verdict = judge(found, usual)
+            write_atomic(page, _page(subject, images, real.ids, found, verdict).encode("utf-8"))
     rows = [
         ("verdict", verdict.words),
         ("nearest picture, typical sample", f"{np.median(found.ratio):.2f} of the usual distance"),
@@ -125,7 +125,7 @@ def _page(subject: Subject, images: ImageSet, ids: NDArray[np.int64], found: Nea
         Pair(
             sample=sample,
             other=other,
-            caption=f"sample {row}; {images.names[ids[found.index[row]]]}",
+            caption=f"{subject.name_of(row)}; {images.names[ids[found.index[row]]]}",
             detail=f"distance {found.distance[row]:.2f}, {found.ratio[row]:.0%} of the usual",
             marked=row in copies,
         )

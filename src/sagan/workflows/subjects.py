@@ -37,8 +37,10 @@ Pictures = NDArray[np.uint8]
 class Subject:
     """Pictures to judge. count: how many.  labels: (count,), zeros without classes.  ema: None for pictures in files.
 
-    fetch: places (k,) in 0..count-1 -> pictures (k, R, R, C) uint8, the same ones at every call.
-    config: the record of the run it belongs to, if it is known.
+    fetch: places (k,) in 0..count-1 -> pictures (k, R, R, C) uint8, the same ones at every call.  They are in no order:
+    not class by class, which would show in what is measured part by part.
+    name_of: place -> what a person calls that picture.  config: the record of the run it belongs to, if it is known.
+    release: gives file handles back.
     """
 
     name: str
@@ -48,8 +50,10 @@ class Subject:
     labels: NDArray[np.int64]
     ema: bool | None
     fetch: Callable[[NDArray[np.int64]], Pictures]
+    name_of: Callable[[int], str]
     config: RunConfig | None = None
     warnings: tuple[str, ...] = ()
+    release: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,6 +62,10 @@ class Subject:
         """All of them, CHUNK at a time; none is kept."""
         for start in range(0, len(self), CHUNK):
             yield self.fetch(np.arange(start, min(start + CHUNK, len(self))))
+
+    def close(self) -> None:
+        """Nothing can be fetched any more."""
+        self.release()
 
 
 def open_subject(path: str | Path, n: int, seed: int, device: str) -> Subject:
@@ -79,7 +87,6 @@ def _drawn(path: Path, n: int, seed: int, device: str) -> Subject:
     engine = open_engine("torch", opened.generator, runtime, "fp32")
     seeds = range(seed * n, (seed + 1) * n)
     labels = draw_labels(seeds, len(opened.classes))
-
     config = run_record(opened.source)
 
     def fetch(places: NDArray[np.int64]) -> Pictures:
@@ -94,6 +101,7 @@ def _drawn(path: Path, n: int, seed: int, device: str) -> Subject:
         labels=labels,
         ema=config is None or config.training.ema > 0,
         fetch=fetch,
+        name_of=lambda place: f"seed {seeds[place]}",
         config=config,
         warnings=opened.warnings,
     )
@@ -101,9 +109,7 @@ def _drawn(path: Path, n: int, seed: int, device: str) -> Subject:
 
 def _files(path: Path, n: int, seed: int) -> Subject:
     images = open_images(DataConfig(data=str(path)), side_of(path), threads=available_cores())
-    ids = np.arange(len(images))
-    if len(images) > n:
-        ids = np.sort(permutation(seed, Stream.METRIC, CHOICE, len(images))[:n])
+    ids = permutation(seed, Stream.METRIC, CHOICE, len(images))[:n]
     return Subject(
         name=str(path),
         resolution=images.resolution,
@@ -112,7 +118,9 @@ def _files(path: Path, n: int, seed: int) -> Subject:
         labels=images.labels[ids],
         ema=None,
         fetch=lambda places: images.pictures(ids[places]),
+        name_of=lambda place: images.names[ids[place]],
         warnings=tuple(images.notes),
+        release=images.close,
     )
 
 

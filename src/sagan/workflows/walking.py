@@ -70,10 +70,12 @@ def on_the_way(first: Latent, second: Latent, share: float, bend: Bend) -> Laten
 def blend_classes(generator: Generator, shares: NDArray[np.float32]) -> Generator:
     """A copy whose class number i is the mixture shares[i] of the generator's own classes.
 
-    shares: (n, K). Class-conditional batch norm is linear in its tables, so a mixture of classes is a mixture of their
-    rows, and the copy is an ordinary generator of n classes: it can be folded, and looked at, as any other.
+    shares: (n, K). The tables of the batch norms are all that a generator here knows of its classes, and it is linear in
+    them, so a mixture of classes is a mixture of rows (as in BigGAN, arXiv:1809.11096, figure 8). The copy is an ordinary
+    generator of n classes: it can be folded, and looked at, as any other. All else it shares with the generator.
     """
-    mixed = copy.deepcopy(generator)
+    shared = {id(tensor): tensor for tensor in (*generator.parameters(), *generator.buffers())}
+    mixed = copy.deepcopy(generator, shared)
     mixed.classes = len(shares)
     for module in mixed.modules():
         if isinstance(module, BatchNorm2d) and module.classes:

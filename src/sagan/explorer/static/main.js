@@ -3,8 +3,11 @@
 import { column, distance, entropy, largest, placeOf, row } from "./attention.js";
 import { get, post, scene, Trouble, upload } from "./api.js";
 import { watch } from "./live.js";
+import { layerChoice, numberBoxes, pinPanel, sampleButton } from "./parts.js";
 import { Canvas, dot, listen } from "./stage.js";
 import { read, write } from "./state.js";
+import { bindTheme } from "./theme.js";
+import { copy, latest, save } from "./tools.js";
 
 const PAGE = 16;
 const $ = (id) => document.getElementById(id);
@@ -17,20 +20,23 @@ let shown = null; // the scene on the stage
 let pointer = null; // the pixel pointed at
 let active = -1; // the pin whose map is shown while nothing is pointed at
 let looking = null; // the request in flight, to be broken off by the next
+let filling = null; // the same of the samples
 
 function tell(text) {
   $("notice").textContent = text;
   $("notice").hidden = !text;
 }
 
-/** Run what may fail; say it in one line when it does. */
+/** Run what may fail; say it in one line when it does. Whether it went well, or was broken off for something newer. */
 async function attempt(action) {
   try {
-    return await action();
+    await action();
+    return true;
   } catch (error) {
-    if (error.name !== "AbortError") tell(error instanceof Trouble ? error.message : `Something went wrong: ${error.message}`);
+    if (error.name === "AbortError") return true;
+    tell(error instanceof Trouble ? error.message : `Something went wrong: ${error.message}`);
+    return false;
   }
-  return undefined;
 }
 
 let writing;
@@ -120,22 +126,13 @@ function drawSoon() {
 
 function drawPins() {
   const panels = state.pins.map((pin, number) => {
-    const item = document.createElement("li");
-    item.className = number === active ? "pin active" : "pin";
-    const canvas = document.createElement("canvas");
+    const map = mapAt(pin);
+    const badge = dot(number + 1, facts.palette[number % facts.palette.length]);
+    const { item, canvas } = pinPanel(pin, number, badge, { chosen: choose, removed: unpin });
+    if (number === active) item.classList.add("active");
     const panel = new Canvas(canvas, 192);
     panel.load(shown.picture, shown.resolution);
-    const map = mapAt(pin);
     panel.draw(map?.weights, map?.side, state.style);
-    canvas.addEventListener("click", () => choose(number));
-    const remove = document.createElement("button");
-    remove.type = "button";
-    remove.textContent = "×";
-    remove.setAttribute("aria-label", `Remove point ${number + 1}`);
-    remove.addEventListener("click", () => unpin(number));
-    const words = document.createElement("span");
-    words.textContent = `at ${pin[0]},${pin[1]}`;
-    item.append(canvas, dot(number + 1, facts.palette[number % facts.palette.length]), remove, words);
     return item;
   });
   $("pins").replaceChildren(...panels);
@@ -145,29 +142,8 @@ function drawPins() {
 
 function showLayers() {
   const usable = facts.layers.filter(({ name }) => !state.picture || name.startsWith("D"));
-  const choices = usable.map(({ name, map }) => {
-    const label = document.createElement("label");
-    const input = Object.assign(document.createElement("input"), { type: "radio", name: "layer", value: name, checked: name === state.layer });
-    input.addEventListener("change", () => chooseLayer(name));
-    const words = document.createElement("span");
-    words.textContent = `${name[0] === "G" ? "Generator" : "Discriminator"} ${map}×${map}`;
-    label.append(input, words);
-    return label;
-  });
+  const choices = usable.map((layer) => layerChoice(layer, layer.name === state.layer, chooseLayer));
   $("layers").replaceChildren($("layers").firstElementChild, ...choices);
-}
-
-function showNumbers() {
-  const layer = view();
-  const numbers = layer ? [["gamma", layer.gamma, 3], ["mean entropy", layer.entropy, 2], ["mean distance", layer.distance, 2]] : [];
-  $("numbers").replaceChildren(...numbers.map(([name, value, digits]) => {
-    const box = document.createElement("div");
-    const [term, words] = [document.createElement("dt"), document.createElement("dd")];
-    term.textContent = name;
-    words.textContent = `${value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)}`;
-    box.append(term, words);
-    return box;
-  }));
 }
 
 function showCommand() {
@@ -185,19 +161,19 @@ function refresh() {
   $("subject").textContent = shown.facts.words;
   $("picture").setAttribute("aria-label", `Picture: ${shown.facts.words}`);
   $("stage-title").textContent = state.mode === "reverse" ? "Who looks at this pixel?" : "Where does this pixel look?";
-  showNumbers();
+  $("numbers").replaceChildren(...numberBoxes(view()));
   drawPins();
   draw();
   showCommand();
   remember();
 }
 
-/** Ask for what the state describes, and show it. */
+/** Ask for what the state describes, and show it. Whether that went well. */
 async function look() {
   looking?.abort();
   const own = (looking = new AbortController());
   document.body.classList.add("busy");
-  await attempt(async () => {
+  const well = await attempt(async () => {
     const found = await scene(subject(), own.signal);
     shown = found;
     const size = found.resolution;
@@ -208,6 +184,7 @@ async function look() {
     refresh();
   });
   if (looking === own) document.body.classList.remove("busy");
+  return well;
 }
 
 // What people do ----------------------------------------------------------------------------------
@@ -239,6 +216,7 @@ async function chooseLayer(name) {
 }
 
 async function chooseSeed(seed) {
+  stopPlaying();
   Object.assign(state, { seed, share: 0, picture: "" });
   leavePicture();
   markSample();
@@ -257,26 +235,19 @@ function markSample() {
 }
 
 async function showGrid() {
+  filling?.abort();
+  const { signal } = (filling = new AbortController());
   await attempt(async () => {
     const seeds = Array.from({ length: PAGE }, (_, number) => state.first + number);
     const body = { checkpoint: checkpoint(), seeds, label: state.class || null, truncation: state.truncation };
-    const answer = await post("/api/v1/grid", body);
+    const answer = await post("/api/v1/grid", body, signal);
     const labels = (answer.headers.get("x-sagan-labels") ?? "").split(",");
     const sheet = await createImageBitmap(await answer.blob());
+    signal.throwIfAborted(); // the page was turned on meanwhile
     const side = facts.resolution;
     const buttons = seeds.map((seed, number) => {
-      const button = document.createElement("button");
-      Object.assign(button, { type: "button", className: "sample" });
-      button.dataset.seed = seed;
-      const kind = facts.classes[labels[number]];
-      button.setAttribute("aria-label", `Seed ${seed}${kind ? `, ${kind}` : ""}`);
-      const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
-      canvas.getContext("2d").drawImage(sheet, (number % 4) * side, Math.floor(number / 4) * side, side, side, 0, 0, side, side);
-      const words = document.createElement("span");
-      words.textContent = kind ? `${seed} ${kind}` : seed;
-      button.append(canvas, words);
-      button.addEventListener("click", () => chooseSeed(seed));
-      return button;
+      const place = [(number % 4) * side, Math.floor(number / 4) * side, side];
+      return sampleButton(seed, facts.classes[labels[number]], sheet, place, () => chooseSeed(seed));
     });
     $("grid").replaceChildren(...buttons);
     $("previous").disabled = state.first === 0;
@@ -293,6 +264,7 @@ async function turnPage(first) {
 }
 
 async function redraw() {
+  document.body.classList.add("busy"); // until the stage shows what was asked for: look() ends it
   await showGrid(); // first: its batch holds the picture of the stage too
   await look();
 }
@@ -311,34 +283,15 @@ function showShare() {
   $("share").value = state.share;
   $("share-value").textContent = `${Math.round(state.share)} %`;
   $("share").disabled = $("play").disabled = !state.towards && !state["towards-class"];
+  if ($("play").disabled) stopPlaying();
 }
 
-/** At most one request at a time, and always one for the last value. */
-function latest(action) {
-  let running = false;
-  let again = false;
-  return async () => {
-    if (running) {
-      again = true;
-      return;
-    }
-    running = true;
-    do {
-      again = false;
-      await action();
-    } while (again);
-    running = false;
-  };
+function stopPlaying() {
+  $("play").setAttribute("aria-pressed", "false");
 }
 
 const lookSoon = latest(look);
 const redrawSoon = latest(redraw);
-
-function save(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}
 
 async function exported(format) {
   await attempt(async () => {
@@ -347,21 +300,11 @@ async function exported(format) {
   });
 }
 
-async function copy(text, button) {
-  try {
-    await navigator.clipboard.writeText(text);
-    const words = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = words), 1500);
-  } catch {
-    prompt("Copy this:", text);
-  }
-}
-
 async function take(file) {
   if (!file) return;
   await attempt(async () => {
     const { id } = await upload(file);
+    stopPlaying();
     state.picture = id;
     state.share = 0;
     state.layer = facts.layers.find(({ name }) => name.startsWith("D")).name;
@@ -441,7 +384,10 @@ function bind() {
   $("arrays").addEventListener("click", () => exported("npz"));
   $("link").addEventListener("click", (event) => copy(location.origin + "/" + write(state), event.target));
   $("copy").addEventListener("click", (event) => copy($("command").textContent, event.target));
-  $("file").addEventListener("change", (event) => take(event.target.files[0]));
+  $("file").addEventListener("change", (event) => {
+    take(event.target.files[0]);
+    event.target.value = ""; // so that the same file can be chosen again
+  });
   $("back").addEventListener("click", () => chooseSeed(state.seed));
   const drop = $("drop");
   addEventListener("dragover", (event) => {
@@ -455,7 +401,7 @@ function bind() {
     if (!$("own").hidden) take(event.dataTransfer.files[0]);
   });
   addEventListener("hashchange", start);
-  bindTheme();
+  bindTheme($("theme"));
 }
 
 async function play() {
@@ -465,27 +411,9 @@ async function play() {
   while (button.getAttribute("aria-pressed") === "true") {
     state.share = state.share >= 100 ? 0 : Math.min(100, state.share + 4);
     showShare();
-    await look();
+    if (!(await look())) stopPlaying(); // else it would ask a server that is gone for ever
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
-}
-
-function bindTheme() {
-  const themes = { "": ["◐", "as the system has them"], light: ["☀", "light"], dark: ["☾", "dark"] };
-  const apply = (theme) => {
-    if (theme) document.documentElement.dataset.theme = theme;
-    else delete document.documentElement.dataset.theme;
-    $("theme").textContent = themes[theme][0];
-    $("theme").setAttribute("aria-label", `Colours: ${themes[theme][1]}`);
-  };
-  const stored = localStorage.getItem("theme") ?? "";
-  apply(stored in themes ? stored : "");
-  $("theme").addEventListener("click", () => {
-    const names = Object.keys(themes);
-    const next = names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length];
-    localStorage.setItem("theme", next);
-    apply(next);
-  });
 }
 
 /** What the address says, from the beginning. */
