@@ -28,6 +28,7 @@ VERBS = {
     "ablate": "train the paper's ablations and tabulate them",
     "compare": "put runs side by side on one page",
     "import": "open a checkpoint of another project",
+    "export": "write a generator as ONNX, OpenVINO, plain numbers, or a page that draws",
     "verify": "check every checkpoint of a run against its hashes",
     "doctor": "say whether a run works, and what to change if not",
     "bench": "time training steps and drawing on this machine",
