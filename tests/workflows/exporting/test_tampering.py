@@ -131,13 +131,14 @@ def test_a_record_beside_that_says_something_else(exported):
     "operation", [{"kind": "relu", "of": [999], "shape": []}, {"kind": "nonsense", "of": [0]}, {"of": [0]}, {"kind": 1}]
 )
 def test_operations_that_cannot_be_computed(operation, exported):
+    from sagan.checkpoint.strict_json import dump_strict_json
     from sagan.checkpoint.tensors import pack, unpack
 
     out, source = exported("safetensors")
     tensors, facts = unpack(out)
     facts["operations"].append(operation)
     out.write_bytes(pack(tensors, facts))
-    out.with_suffix(".json").write_text(json.dumps(facts))
+    out.with_suffix(".json").write_bytes(dump_strict_json(facts, out))
     assert_refused(out, source, "out.safetensors: its operations cannot be computed")
 
 
