@@ -1,4 +1,5 @@
-"""Write the tables of docs/configuration.md and docs/exit-codes.md from the records, the presets and the error classes.
+"""Write the tables of docs/configuration.md, docs/exit-codes.md and docs/export.md from the records, the presets, the error
+classes and a network.
 
 python scripts/reference.py            write them
 python scripts/reference.py --check    only say whether they are up to date (part of `make check`)
@@ -14,7 +15,7 @@ from markers import ROOT, table, write_or_check
 
 from sagan.config import SLOTS, TABLES, build, must_be, option_classes, show
 from sagan.errors import Interrupted, SaganError
-from sagan.presets import PRESETS, Preset
+from sagan.presets import PRESETS, Preset, preset
 
 
 def options(group: str) -> str:
@@ -69,6 +70,29 @@ def exit_codes() -> str:
     return table(["code", "error", "meaning"], rows)
 
 
+def export_keys() -> str:
+    """The operations of one exported generator, with their arrays."""
+    from sagan.engines.fold import fold
+    from sagan.engines.recipe import recipe
+    from sagan.models.build import build_generator
+
+    classes = 3
+    made = recipe(fold(build_generator(preset("sagan-32-small").model, classes).eval()))
+    rows: list[list[object]] = []
+    for number, step in enumerate(made.operations):
+        arrays = []
+        for part in ("weight", "bias", "scale", "shift"):
+            if part in step:
+                sizes = list(map(str, made.tensors[step[part]].shape))
+                by_class = part in ("scale", "shift") and sizes[0] == str(classes)
+                arrays.append(f"`{step[part]}` ({', '.join(['K', *sizes[1:]] if by_class else sizes)})")
+        named = f" `{step['name']}`" if "name" in step else ""
+        of = ", ".join(map(str, step["of"])) or "latent"
+        shape = " x ".join(map(str, step["shape"]))
+        rows.append([number, f"{step['kind']}{named}", of, shape, ", ".join(arrays)])
+    return table(["", "operation", "of", "result", "arrays"], rows)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 when a page is stale")
@@ -76,6 +100,7 @@ def main() -> int:
     pages = {
         ROOT / "docs" / "configuration.md": {"presets": presets(), **groups},
         ROOT / "docs" / "exit-codes.md": {"exit codes": exit_codes()},
+        ROOT / "docs" / "export.md": {"keys": export_keys()},
     }
     return write_or_check(pages, check=parser.parse_args().check, command="python scripts/reference.py")
 

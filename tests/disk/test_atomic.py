@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from sagan.disk import Disk, probe, publish_folder, sweep, write_atomic
+from sagan.disk import Disk, probe, publish_folder, scratch, sweep, write_atomic
 from sagan.errors import ResourceError
 
 
@@ -109,3 +109,14 @@ def test_a_probe_leaves_nothing_and_says_what_is_wrong(tmp_path):
         probe(tmp_path, Refusing("write", errno.ENOSPC))
     with pytest.raises(ResourceError, match="ENOENT"):
         probe(tmp_path / "missing")
+
+
+def test_a_scratch_folder_is_gone_afterwards_whatever_happens(tmp_path):
+    with scratch(tmp_path / "new") as folder:
+        assert folder.parent == tmp_path / "new" and folder.name.startswith(".tmp-scratch-")
+        (folder / "x").write_bytes(b"1")
+    assert list((tmp_path / "new").iterdir()) == []
+    with pytest.raises(KeyError), scratch(tmp_path / "new") as folder:
+        (folder / "x").write_bytes(b"1")
+        raise KeyError
+    assert list((tmp_path / "new").iterdir()) == []

@@ -13,6 +13,7 @@ from sagan.cli.verbs import (
     BenchWords,
     CheckWords,
     ExploreWords,
+    ExportWords,
     ImportWords,
     InterpolateWords,
     PackWords,
@@ -279,6 +280,27 @@ def import_(argv: list[str]) -> int:
     for line in result.notes:
         note(line)
     say_paths([result.out])
+    return 0
+
+
+def export(argv: list[str]) -> int:
+    """`sagan export RUN|FILE`, or `sagan export --check EXPORT RUN|FILE`; a faulty export ends with code 4."""
+    about = "Write a generator for other programs, after it drew the same pictures there; or check such a file."
+    words = words_of(argv, "export", about, ExportWords, ["source"])
+    own = checked(ExportWords, words)
+    from sagan.workflows.export import check_export, export
+
+    if own.check is not None:
+        if useless := sorted(words.keys() - {"source", "check"}):
+            raise ConfigError(f"--check goes without --{useless[0]}", remedy="It reads a file and writes none.")
+        say_rows(check_export(Path(own.check), Path(own.source)))
+        return 0
+    result = export(Path(own.source), own.to, path_of(own.out), attention=own.attention)
+    for warning in result.warnings:
+        note(warning)
+    for name, value in result.rows:
+        note(f"{name}: {value}")
+    say_paths(result.paths)
     return 0
 
 

@@ -31,6 +31,7 @@ VERBS = {
     "import": "open a checkpoint of another project",
     "push": "share a generator on the Hugging Face Hub",
     "pull": "fetch a shared generator from the Hub",
+    "export": "write a generator as ONNX, OpenVINO, plain numbers, or a page that draws",
     "verify": "check every checkpoint of a run against its hashes",
     "doctor": "say whether a run works, and what to change if not",
     "bench": "time training steps and drawing on this machine",

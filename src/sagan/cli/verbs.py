@@ -203,6 +203,18 @@ class PullWords(Record):
     out: str | None = Field(None, description="Folder to write (-o); pulled/NAME otherwise.")
 
 
+class ExportWords(Record):
+    """`sagan export`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, or a generator.safetensors.")
+    to: Literal["onnx", "openvino", "safetensors", "web"] = Field(
+        "onnx", description="A model for ONNX or OpenVINO, numbers and a record for others, or a page that draws."
+    )
+    out: str | None = Field(None, description="File to write (-o); generator.onnx and the like otherwise.")
+    attention: bool = Field(False, description="Give the attention maps too; the last two always have them.")
+    check: str | None = Field(None, description="Prove this export against the source, and write nothing.")
+
+
 class BenchWords(Record):
     """`sagan bench`."""
 

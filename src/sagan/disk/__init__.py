@@ -10,7 +10,7 @@ log       append-only lines, cut when a run goes back
 
 from __future__ import annotations
 
-from sagan.disk.atomic import ensure_folder, probe, publish_folder, sweep, write_atomic
+from sagan.disk.atomic import ensure_folder, probe, publish_folder, scratch, sweep, write_atomic
 from sagan.disk.effects import DISK, Disk
 from sagan.disk.faults import disk_errors, need_writable
 from sagan.disk.lock import FolderLock
@@ -30,6 +30,7 @@ __all__ = [
     "probe",
     "publish_folder",
     "read_whole",
+    "scratch",
     "sweep",
     "write_atomic",
 ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from sagan.disk.effects import DISK, Disk
@@ -104,6 +105,22 @@ def probe(folder: Path, disk: Disk = DISK) -> None:
     with disk_errors(folder):
         try:
             disk.write(temporary, b"?")  # not empty: a full disk still takes names
+        finally:
+            _discard(temporary, disk)
+
+
+@contextmanager
+def scratch(folder: Path, disk: Disk = DISK) -> Iterator[Path]:
+    """A folder inside `folder`, which is made where missing, that is gone afterwards: for packages that write by themselves.
+
+    What they wrote is read back and published by `write_atomic`. Raises ResourceError.
+    """
+    with disk_errors(folder):
+        ensure_folder(folder, disk)
+        temporary = folder / _temporary_name("scratch")
+        try:
+            disk.make_folder(temporary)
+            yield temporary
         finally:
             _discard(temporary, disk)
 

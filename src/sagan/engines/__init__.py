@@ -3,6 +3,8 @@
 choose         which engine draws; what one is, says `sampling.Engine`
 fold           a generator with everything worked out beforehand that does not change from picture to picture
 plain          the layers that are left then
+recipe         a folded generator as data, for programs that know nothing of torch
+interpret      what such data computes, in torch's plainest functions
 export         a folded generator as an ONNX model, for
 onnx_runtime   ONNX Runtime (extra `onnx`), and
 open_vino      OpenVINO (extra `openvino`)

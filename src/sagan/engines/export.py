@@ -14,20 +14,22 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from sagan.engines.fold import Folded
+from sagan.engines.plain import Attention
 from sagan.errors import ConfigError
 from sagan.layers.labels import required_labels
 
-LATENTS, LABELS = "latents", "labels"
+LATENTS, LABELS, PICTURES = "latents", "labels", "pictures"
 LARGEST = 2**31 - 2**20  # bytes: protobuf's own bound on a message, with room for the graph
 
 
-def to_onnx(folded: Folded, z_dim: int) -> bytes:
-    """The model. Inputs: latents (B, z_dim) float32 and, with classes, labels (B,) int64; B is any.
+def to_onnx(folded: Folded, z_dim: int, *, attention: bool = False) -> bytes:
+    """The model. Inputs: latents (B, z_dim) float32 and, with classes, labels (B,) int64; B is any. Output: pictures.
 
-    folded: in float32, on the processor. Raises ConfigError where it is larger than such a file may be.
+    folded: in float32, on the processor.  attention: each attention map is an output too, (B, H, W, H_k, W_k), under the
+    layer's public name. Raises ConfigError where it is larger than such a file may be.
     """
     count = sum(tensor.numel() * tensor.element_size() for tensor in folded.state_dict().values())
     if count > LARGEST:
@@ -40,9 +42,10 @@ def to_onnx(folded: Folded, z_dim: int) -> bytes:
         inputs[LABELS] = torch.zeros(2, dtype=torch.int64)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            folded,
+            Watched(folded) if attention else folded,
             tuple(inputs.values()),
             input_names=list(inputs),
+            output_names=[PICTURES, *(attention_names(folded) if attention else ())],
             dynamic_shapes=({0: torch.export.Dim.DYNAMIC},) * len(inputs),
             dynamo=True,
             verbose=False,
@@ -50,6 +53,28 @@ def to_onnx(folded: Folded, z_dim: int) -> bytes:
     assert program is not None
     model: bytes = program.model_proto.SerializeToString()
     return model
+
+
+def attention_names(folded: Folded) -> list[str]:
+    """The attention layers whose maps can be had, in the order of the data."""
+    return [stage.name for stage in folded.stages if isinstance(stage, Attention)]
+
+
+class Watched(nn.Module):
+    """A folded generator that gives its attention maps too."""
+
+    def __init__(self, folded: Folded) -> None:
+        super().__init__()
+        self.folded = folded
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> tuple[Tensor, ...]:
+        """As `Folded.forward` -> (pictures, the map of every attention layer in the order of `attention_names`)."""
+        h, maps = latents, []
+        for stage in self.folded.stages:
+            if isinstance(stage, Attention):
+                maps.append(stage.weights(h))
+            h = stage(h, labels)
+        return h, *maps
 
 
 def arrays(latents: Tensor, labels: Tensor | None, classes: int) -> dict[str, NDArray[Any]]:

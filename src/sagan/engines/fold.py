@@ -132,7 +132,7 @@ def _attention(generator: Generator, side: int) -> list[nn.Module]:
         weights = _weights(layer.output)
         output = _conv(Weights(weights.kernel * gamma, weights.bias * gamma))
     widths = [len(part.bias) for part in (query, key, value)]
-    return [Attention(_conv(together), widths, pool=layer.pool, output=output, gamma=gamma)]
+    return [Attention(_conv(together), widths, pool=layer.pool, output=output, gamma=gamma, side=side)]
 
 
 class Weights(NamedTuple):

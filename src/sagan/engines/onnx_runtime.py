@@ -25,15 +25,20 @@ def require_onnxruntime() -> Any:
     return onnxruntime
 
 
+def open_session(model: bytes, threads: int) -> Any:
+    """A model compiled by ONNX Runtime: its `InferenceSession`.  threads: of the processor."""
+    package = require_onnxruntime()
+    options = package.SessionOptions()
+    options.intra_op_num_threads = threads
+    return package.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 class OnnxRuntime:
     """A folded generator compiled by ONNX Runtime.  threads: of the processor."""
 
     def __init__(self, folded: Folded, z_dim: int, threads: int) -> None:
-        package = require_onnxruntime()
-        options = package.SessionOptions()
-        options.intra_op_num_threads = threads
-        model = to_onnx(folded, z_dim)
-        self._session = package.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        require_onnxruntime()  # before the seconds that making the model takes
+        self._session = open_session(to_onnx(folded, z_dim), threads)
         self._classes = folded.classes
 
     def __call__(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:

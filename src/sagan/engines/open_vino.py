@@ -5,6 +5,7 @@ Its precision is always said: left alone it computes in bf16 wherever the proces
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,17 +36,34 @@ def has_bf16() -> bool:
     return "BF16" in require_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+def write_ir(model: bytes, graph: Path, numbers: Path) -> None:
+    """Write an ONNX model as OpenVINO's own form, its IR: an .xml and a .bin file. It can write to no memory."""
+    package = require_openvino()
+    from openvino.passes import Serialize
+
+    Serialize(graph, numbers).run_on_model(package.Core().read_model(model))
+
+
+def compile_model(*model: bytes, precision: str, threads: int) -> Any:
+    """A model compiled for the processor.
+
+    model: an ONNX model, or the two files of an IR.  precision: fp32 or bf16.  threads: of the processor.
+    """
+    core = require_openvino().Core()
+    settings = {
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, with every thread
+    }
+    return core.compile_model(core.read_model(*model), "CPU", settings)
+
+
 class OpenVino:
     """A folded generator compiled by OpenVINO.  precision: fp32 or bf16.  threads: of the processor."""
 
     def __init__(self, folded: Folded, z_dim: int, precision: str, threads: int) -> None:
-        core = require_openvino().Core()
-        settings = {
-            "INFERENCE_PRECISION_HINT": HINTS[precision],
-            "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "LATENCY",  # one batch at a time, with every thread
-        }
-        self._model = core.compile_model(core.read_model(to_onnx(folded, z_dim)), "CPU", settings)
+        require_openvino()  # before the seconds that making the model takes
+        self._model = compile_model(to_onnx(folded, z_dim), precision=precision, threads=threads)
         self._classes = folded.classes
 
     def __call__(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:

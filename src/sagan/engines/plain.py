@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sagan.layers.attention_core import attend
+from sagan.layers.attention_core import attend, attention_rows
 from sagan.layers.resample import Upsampling, double
 
 
@@ -134,25 +134,49 @@ class Attention(nn.Module):
 
     project: one 1x1 convolution to queries, keys and values.  widths: their channels.  pool: of keys and values.
     output: the output convolution with gamma in it, or None where there is none.  gamma: a scalar, used where output is None.
+    side: of the map, H.
     """
 
     gamma: Tensor
 
     def __init__(
-        self, project: nn.Module, widths: Sequence[int], *, pool: int, output: nn.Module | None, gamma: Tensor
+        self,
+        project: nn.Module,
+        widths: Sequence[int],
+        *,
+        pool: int,
+        output: nn.Module | None,
+        gamma: Tensor,
+        side: int,
     ) -> None:
         super().__init__()
         self.project, self.widths, self.pool, self.output = project, list(widths), pool, output
+        self.side = side
         self.register_buffer("gamma", gamma)
 
+    @property
+    def name(self) -> str:
+        """The layer's public name, as of `layers.attention.attention_layers`."""
+        return f"G.attention@{self.side}"
+
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        mixed = attend(*(part.flatten(2).mT for part in self._parts(x)))  # (B, H*W, V)
+        mixed = mixed.mT.unflatten(2, x.shape[-2:])  # (B, V, H, W)
+        return torch.addcmul(x, mixed, self.gamma) if self.output is None else x + self.output(mixed)
+
+    def weights(self, x: Tensor) -> Tensor:
+        """The map itself: (B, C, H, W) -> (B, H, W, H_k, W_k) in float32; each row sums to one over the keys."""
+        query, key, _ = self._parts(x)
+        rows = attention_rows(query.flatten(2).mT, key.flatten(2).mT)
+        return rows.unflatten(2, key.shape[-2:]).unflatten(1, query.shape[-2:])
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, E, H, W), keys (B, E, H_k, W_k), values (B, V, H_k, W_k)."""
         width, *others = self.widths
         query, rest = self.project(x).split((width, sum(others)), dim=1)
         rest = F.max_pool2d(rest, self.pool) if self.pool > 1 else rest
         key, value = rest.split(others, dim=1)
-        mixed = attend(*(part.flatten(2).mT for part in (query, key, value)))  # (B, H*W, V)
-        mixed = mixed.mT.unflatten(2, x.shape[-2:])  # (B, V, H, W)
-        return torch.addcmul(x, mixed, self.gamma) if self.output is None else x + self.output(mixed)
+        return query, key, value
 
 
 class Kept(nn.Module):
