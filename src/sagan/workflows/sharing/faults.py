@@ -113,5 +113,5 @@ def _transport() -> type[Exception]:
     """The base of the errors of whatever client huggingface_hub speaks HTTP with."""
     from huggingface_hub import errors as theirs
 
-    found: type[Exception] = theirs.HTTPError
+    found: type[Exception] = theirs.HTTPError  # type: ignore[attr-defined, unused-ignore]
     return found
