@@ -299,6 +299,16 @@ def test_slow_headers_are_not_waited_for(serve, trained, monkeypatch):
         assert server.ask("GET", "/healthz")[0] == 200
 
 
+def test_answers_on_a_kept_connection_do_not_wait_for_receipts():
+    from sagan.explorer.server import listen
+
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = listener.accept()
+        assert accepted.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY for these alone"
+        accepted.close()
+        client.close()
+
+
 def test_a_connection_between_two_requests_is_kept_longer_than_headers_are_waited_for(serve, trained, monkeypatch):
     monkeypatch.setattr("sagan.explorer.server.HEADER_SECONDS", 0.2)
     with serve(trained) as server:

@@ -224,7 +224,8 @@ def _bracketed(name: str) -> str:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that waits for connections; port 0 takes a free one. Raises ResourceError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # With the protocol named asyncio sends each part at once; else a body waits 40 ms for the receipt of its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
