@@ -27,9 +27,11 @@ demo: $(STAMP)  ## train on the built-in pictures, draw samples and the attentio
 	@printf '\nThe demo left these files; open the report in a browser:\n'
 	@printf '  %s\n' $(DEMO)/report.html $(DEMO)/grid.png $(DEMO)/attention.png $(DEMO)/curves.png
 
-# Two tests at a time; then those that look at how soon processes answer, with the machine to themselves.
+# Two tests at a time, a thread each; then those that look at how soon processes answer, with the machine to themselves.
+# `check` ran those of the architecture.
 test: check  ## everything CI runs: check, then all tests
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not alone"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not nightly and not alone" \
+		--ignore tests/architecture
 	$(BIN)/python -m pytest -q -m "alone and not nightly"
 
 test-nightly: $(STAMP)  ## the tests that take minutes

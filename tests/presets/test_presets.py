@@ -16,6 +16,8 @@ from sagan.training.game import new_game
 from sagan.training.step import train_step
 from sagan.workflows.plan import plan
 
+LARGE = ("sagan-128", "sagan-128-paper", "wgan-gp-32")  # ten seconds and more; their parts are trained elsewhere too
+
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_documented_and_survives_toml(name):
@@ -138,7 +140,9 @@ def two_steps(name, **sizes):
     return game
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.nightly] * (name in LARGE)) for name in PRESETS]
+)
 def test_every_preset_trains_two_steps(name):
     """At full structure and small widths."""
     game = two_steps(name, g_ch=8, d_ch=8)
