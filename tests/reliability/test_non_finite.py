@@ -6,7 +6,7 @@ import pytest
 from proofs import non_finite
 
 
-@pytest.mark.parametrize("asleep", ["to all", "to a running mean"])
+@pytest.mark.parametrize("asleep", ["to all", pytest.param("to a running mean", marks=pytest.mark.nightly)])
 def test_a_sleeping_guard_is_noticed(tmp_path, monkeypatch, asleep):
     awake = non_finite.update.require_finite
 

@@ -177,6 +177,7 @@ def test_another_measure_or_other_pictures_are_refused(base, tmp_path, own_photo
         ablate(small(override(base, data=str(own_photos), cond="off"), tmp_path / "a", seeds=1), measure=MEASURE)
 
 
+@pytest.mark.nightly
 def test_more_seeds_and_more_rows_join_what_is_there(base, tmp_path, monkeypatch):
     ablate(small(base, tmp_path / "a", seeds=1), measure=MEASURE)
     more = small(base, tmp_path / "a", seeds=2, rows=["spectral", "rates"])

@@ -46,7 +46,12 @@ def tensors(run, step):
     return [(step_folder(run, step) / name).read_bytes() for name in FILES]
 
 
-@pytest.mark.parametrize("case", [*ANCESTORS, *EXTRA])
+SLOW = ("heykeetae-64", "wgan-gp-32")  # ten seconds and more; EXTRA has a penalty through every part too
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.nightly] * (case in SLOW)) for case in (*ANCESTORS, *EXTRA)]
+)
 def test_trained_drawn_and_resumed_bit_for_bit(tmp_path, photos, case):
     name, options = EXTRA.get(case, (case, {}))
     whole, broken = tmp_path / "whole", tmp_path / "broken"

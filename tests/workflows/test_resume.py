@@ -86,7 +86,13 @@ def differences_after_resume(tmp_path, tiny, photos, whole_run, precision, worke
 
 
 @pytest.mark.parametrize(
-    ("precision", "workers", "stop"), [("fp32", 0, 1), ("bf16", 0, 3), ("fp32", 2, 5), ("bf16", 2, 2)]
+    ("precision", "workers", "stop"),
+    [
+        pytest.param("fp32", 0, 1, marks=pytest.mark.nightly),
+        pytest.param("bf16", 0, 3, marks=pytest.mark.nightly),
+        ("fp32", 2, 5),
+        ("bf16", 2, 2),
+    ],
 )
 def test_stopped_and_resumed_equals_never_stopped(tmp_path, tiny, photos, whole_run, precision, workers, stop):
     assert differences_after_resume(tmp_path, tiny, photos, whole_run, precision, workers, stop) == []

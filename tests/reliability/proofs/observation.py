@@ -16,7 +16,7 @@ CLAIM = (
     "Sampling, scoring, logging, saving, attention telemetry, the health watch and reports, at every step, every third or "
     "never, leave the run as it is, bit for bit."
 )
-QUICK, FULL = 4, 12
+QUICK, FULL = 2, 12
 LENGTH = 6
 NEVER = 10_000_000
 EXTREMES = [
