@@ -156,6 +156,7 @@ def test_a_finished_pack_is_left_as_it_is(photos, tmp_path):
     folder = pack(photos, tmp_path / "p")
     before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     again = write_pack(open_source(photos), recipe_of(config(photos), 8), folder, name="photos")
+    finish(again, open_source(photos))
     assert again.found == again.made.shards == 4 and again.kept == 23 and len(again.skipped) == 2
     assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir() if file.name != ".lock"} == {
         name: when for name, when in before.items() if name != ".lock"

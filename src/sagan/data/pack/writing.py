@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +75,7 @@ def write_pack(
     when the disk has not enough room for the squares.
     """
     wanted = making(source.listing, recipe, name)
+    told = progress or (lambda done, total: None)
     _refuse_other(folder, wanted)
     result = Packed(folder, wanted)
     with FolderLock(folder, disk):
@@ -89,27 +89,26 @@ def write_pack(
             span = wanted.span(shard)
             index = _whole_shard(folder, shard, wanted)
             if index is None:
-
-                def step(done: int, span: range = span) -> None:
-                    if progress is not None:
-                        progress(span.start + done, wanted.pictures)
-
-                pixels, index = _make_shard(source, span, recipe, threads, stop_early, step)
+                pixels, index = _make_shard(source, span, recipe, threads, stop_early, told)
                 write_atomic(pixel_file(folder, shard), pixels, disk)
                 write_atomic(index_file(folder, shard), index_bytes(index), disk)
             else:
                 result.found += 1
-            if progress is not None:
-                progress(span.stop, wanted.pictures)
+            told(span.stop, wanted.pictures)
             result.kept += int(index.kept.sum())
             result.skipped += index.skipped
     return result
 
 
 def finish(packed: Packed, source: Source, disk: Disk = DISK) -> None:
-    """Make a folder with all shards a pack, by writing pack.json. Call it when the set was found usable."""
+    """Make a folder with all shards a pack, by writing pack.json; nothing for one that is a pack already.
+
+    Call it when the set was found usable.
+    """
     folder, made, listing = packed.folder, packed.made, source.listing
     with FolderLock(folder, disk):
+        if (folder / DONE).is_file():
+            return
         entries = []
         for shard in range(made.shards):
             index, digest = read_index(folder, shard, made.span(shard))
@@ -190,7 +189,7 @@ def _make_shard(
     recipe: Recipe,
     threads: int,
     stop_early: bool,
-    step: Callable[[int], None],
+    progress: Progress,
 ) -> tuple[bytes, Index]:
     """Decode a stretch of the source -> its squares as bytes, and its index."""
     pixels, digests = bytearray(), bytearray()
@@ -214,7 +213,7 @@ def _make_shard(
             transparent.append(outcome.transparent)
             grey.append(outcome.grey)
         if (row + 1) % CHUNK == 0:
-            step(row + 1)
+            progress(span.start + row + 1, len(source.listing.names))
     index = Index(
         names=names,
         labels=np.asarray(source.listing.labels[span.start : span.stop], dtype=np.int64),
