@@ -58,15 +58,19 @@ def unpack(
 
     Raises CheckpointMissing, ResourceError; CheckpointCorrupt on any fault, also NaN and infinity unless allowed.
     """
+    return unpack_bytes(read_payload(path, max_bytes=max_bytes), path, allow_nonfinite=allow_nonfinite)
+
+
+def read_payload(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """All bytes of a file that holds a network. Raises CheckpointMissing, CheckpointCorrupt, ResourceError."""
     path = Path(path)
     with disk_errors(path):
         try:
-            payload = read_whole(path, max_bytes=max_bytes)
+            return read_whole(path, max_bytes=max_bytes)
         except (FileNotFoundError, NotADirectoryError):
             raise CheckpointMissing("there is no such file", where=path, remedy="Check the path.") from None
         except UnfitFile as error:
             raise CheckpointCorrupt(str(error), where=path) from None
-    return unpack_bytes(payload, path, allow_nonfinite=allow_nonfinite)
 
 
 def unpack_bytes(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagan.checkpoint.generator_file import MAX_FILE_BYTES
-from sagan.disk import UnfitFile, disk_errors, read_whole, write_atomic
+from sagan.checkpoint.tensors import read_payload
+from sagan.disk import write_atomic
 from sagan.engines.export import attention_names
 from sagan.engines.fold import fold
-from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, CheckpointMissing, ConfigError
+from sagan.errors import CheckpointCorrupt, CheckpointIncompatible, ConfigError
 from sagan.runtime import choose_runtime, memory_errors
 from sagan.workflows.exporting.comparing import differences, outside
 from sagan.workflows.exporting.forms import WAYS, way_of
@@ -75,7 +76,8 @@ def check_export(file: str | Path, source: str | Path) -> Rows:
     file = Path(file)
     way = way_of(file)
     runtime = choose_runtime("cpu")
-    files = {suffix: _read(file if suffix == way.suffix else file.with_suffix(suffix)) for suffix in way.suffixes}
+    places = {suffix: file if suffix == way.suffix else file.with_suffix(suffix) for suffix in way.suffixes}
+    files = {suffix: read_payload(place, max_bytes=MAX_FILE_BYTES) for suffix, place in places.items()}
     record, draw = way.open_files(files, file, runtime.threads)
     opened = open_generator(source, runtime=runtime)
     if record.generator_sha256 != _digest(opened.source):
@@ -107,17 +109,7 @@ def _record(opened: OpenGenerator, to: Form, attention: tuple[str, ...]) -> Expo
 
 
 def _digest(generator: Path) -> str:
-    return hashlib.sha256(_read(generator)).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    with disk_errors(path):
-        try:
-            return read_whole(path, max_bytes=MAX_FILE_BYTES)
-        except (FileNotFoundError, NotADirectoryError):
-            raise CheckpointMissing("there is no such file", where=path, remedy="Check the path.") from None
-        except UnfitFile as error:
-            raise CheckpointCorrupt(str(error), where=path) from None
+    return hashlib.sha256(read_payload(generator, max_bytes=MAX_FILE_BYTES)).hexdigest()
 
 
 def _rows(record: ExportRecord, apart: dict[str, float], size: int) -> Rows:
