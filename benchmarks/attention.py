@@ -9,12 +9,12 @@ peak. In bf16 only where the processor multiplies it. Writes benchmarks/results/
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
 
 import torch
+from memory import peak_mib
 from results_file import Figure, write_result
 from timing import interleave, median, ratio, spread
 from torch import Tensor, nn
@@ -102,9 +102,9 @@ def report_memory(name: str, side: str) -> None:
     choose_runtime("cpu")
     call = measures()[name][side]
     core_pass(side, torch.bfloat16 if "bf16" in name else torch.float32, (1, 64, 16, 16, 64))()  # type: ignore[arg-type]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mib()
     call()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print(peak_mib() - before)
 
 
 def main() -> None:

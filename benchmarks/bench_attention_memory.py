@@ -9,11 +9,11 @@ benchmarks/results/attention-memory.json.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 
 import torch
+from memory import peak_mib
 from results_file import Figure, write_result
 
 from sagan.layers.attention_core import Core, attend
@@ -22,11 +22,6 @@ from sagan.runtime import choose_runtime
 SIDES = (32, 64, 128)
 CORES: tuple[Core, ...] = ("fused", "chunked", "plain")
 NAME = "attention-memory"
-
-
-def peak_mib() -> float:
-    """Peak resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(core: Core, side: int, backward: bool) -> float:

@@ -9,11 +9,11 @@ figure is the growth of a fresh process's peak resident memory. Writes benchmark
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 
 import torch
+from memory import peak_mib
 from results_file import Figure, write_result
 from torch import nn
 
@@ -26,11 +26,6 @@ SIDES = (32, 64, 128)
 CORES: tuple[Core, ...] = ("explicit", "plain")
 NAME = "penalty-memory"
 CHANNELS = 64
-
-
-def peak_mib() -> float:
-    """Peak resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(core: Core, side: int) -> float:

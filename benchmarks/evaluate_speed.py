@@ -12,23 +12,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import resource
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from memory import peak_mib
 from results_file import write_result
 
 from sagan.data.emblems import render
 from sagan.runtime import choose_runtime
 
 COUNT = 50_000
-
-
-def peak_mib() -> float:
-    """The most memory this process had at once."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measured(arguments: argparse.Namespace, folder: Path) -> tuple[float, float, dict[str, float]]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import peers
 import torch
-from arithmetic import convolution_peak, operations, unmerged
+from arithmetic import as_written, convolution_peak, operations
 from results_file import Figure, write_result
 from step import CLASSES, MOST_DIFFERENCE, theirs_takes
 from timing import Sample, interleave, median, ratio, spread
@@ -160,7 +160,7 @@ def peer_sides(words: argparse.Namespace, generator: Generator) -> dict[str, Eng
         with torch.autocast("cpu", dtype=torch.bfloat16):
             return theirs(latents, labels)
 
-    with unmerged():
+    with as_written():
         own, other = (operations(lambda side=side: side(*inputs(generator, 2))) for side in (generator, theirs))
     print(f"  {own:.3f} and {other:.3f} GFLOP for two pictures")
     if abs(own / other - 1) > MOST_DIFFERENCE:
@@ -195,7 +195,7 @@ def share_of_peak(
     """What torch reaches of this machine's fastest convolution in the same arithmetic."""
     peak = convolution_peak(torch.bfloat16 if name.endswith(BF16) else torch.float32)
     done = operations(lambda: engine(*given))
-    with unmerged():
+    with as_written():
         written = operations(lambda: generator(*given))
     return [
         (f"peak of a convolution, {name.split()[-1]}", round(peak), "GFLOP/s", "measured in this run"),

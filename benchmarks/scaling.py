@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from arithmetic import operations, unmerged
+from arithmetic import as_written, operations
 from results_file import Figure, write_result
 
 from sagan.data.batches import Batch
@@ -51,7 +51,7 @@ def asked() -> Asked:
     side = game.generator.resolution
     pixels = torch.zeros(COUNTED_AT, side, side, 3, dtype=torch.uint8).permute(0, 3, 1, 2)
     batch = Batch(pixels, torch.zeros(COUNTED_AT, dtype=torch.int64), torch.arange(COUNTED_AT))
-    with unmerged():
+    with as_written():
         gigaflop = operations(lambda: train_step(game, iter([batch])))
     return Asked(gigaflop * 1e9 / COUNTED_AT, 4 * weights(game), sum(t.nbytes for t in game_tensors(game).values()))
 

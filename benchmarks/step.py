@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,7 +25,8 @@ from pathlib import Path
 
 import peers
 import torch
-from arithmetic import convolution_peak, operations, unmerged
+from arithmetic import as_written, convolution_peak, operations
+from memory import peak_mib
 from results_file import Figure, write_result
 from timing import Sample, interleave, median, ratio, spread, timed
 from torch import Tensor, nn
@@ -166,7 +166,7 @@ def one_side(words: argparse.Namespace) -> dict[str, object]:
         step = lambda: peer.step(real, labels)  # noqa: E731
     step()
     samples = [timed(step) for _ in range(2)]
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    mib = peak_mib()
     return {"samples": [(sample.seconds, sample.foreign) for sample in samples], "MiB": mib}
 
 
@@ -183,7 +183,7 @@ def table(words: argparse.Namespace, game: Game, samples: dict[str, list[Sample]
         )
     step, merged = our_step(game), choose_runtime().precision(words.precision)
     done = operations(step)
-    with unmerged():
+    with as_written():
         written = operations(step)
     dtype = torch.bfloat16 if merged == "bf16" else torch.float32
     peak, seconds = convolution_peak(dtype), median(samples["ours"])
@@ -206,7 +206,7 @@ def require_equal(game: Game, peer: peers.Peer) -> None:
         ("discriminator", game.discriminator, peer.discriminator, torch.randn(count, 3, side, side)),
     )
     for name, ours, theirs, x in inputs:
-        with torch.no_grad(), unmerged():
+        with torch.no_grad(), as_written():
             mine = operations(lambda ours=ours, x=x: ours(x, labels if classes else None))
             yours = operations(lambda theirs=theirs, x=x: theirs(*theirs_takes(peer, theirs, x, labels, classes)))
         own, other = (sum(p.numel() for p in network.parameters() if p.requires_grad) for network in (ours, theirs))

@@ -86,6 +86,22 @@ def test_operations_are_counted_merged_and_as_written():
     assert merged == pytest.approx((skip + first + 2 * 2 * 8 * 8 * 16 * 8 * 8) / 1e9)
 
 
+def test_operations_of_fused_attention_are_those_of_its_two_products():
+    import torch
+
+    from sagan.layers.attention_core import attend
+
+    arithmetic = load("arithmetic")
+    query, key, value = (torch.randn(1, count, 16, requires_grad=True) for count in (512, 256, 256))
+    call = lambda: attend(query, key, value).sum().backward()  # noqa: E731
+    fused = arithmetic.operations(call)
+    with arithmetic.as_written():
+        written = arithmetic.operations(call)
+    products = 2 * 2 * 512 * 256 * 16 / 1e9
+    assert written == pytest.approx(3 * products)  # each product's gradients are two more
+    assert fused == pytest.approx(3.5 * products)  # its backward pass makes the map once more
+
+
 def rows_of(distances, modes=None):
     """The course of a run by its truth: the untrained network first."""
     modes = modes or [0.4] * len(distances)
