@@ -168,6 +168,18 @@ def test_directions_words(workflow, capsys):
     }  # fmt: skip
 
 
+def test_neighbours_words(workflow, capsys):
+    answer = SimpleNamespace(rows=[("seed 0", "a.png")], sheet=Path("n.png"), seconds=1.0, warnings=())
+    calls = workflow("neighbours", "neighbours", answer)
+    words = ["neighbours", "r", "--data", "photos", "--seeds", "3,4", "--classes", "all", "--trunc", "1", "--k", "2"]
+    assert main(["neighbours", "r"]) == 0 and main([*words, "-o", "x.png", "--device", "cpu"]) == 0
+    plain = {"seeds": "0-7", "classes": None, "trunc": 0.0, "k": 4, "out": None, "device": "auto"}
+    said = {"seeds": "3,4", "classes": "all", "trunc": 1.0, "k": 2, "out": Path("x.png"), "device": "cpu"}
+    assert [arguments for arguments, _ in calls] == [(Path("r"), None), (Path("r"), "photos")]
+    assert [{name: word for name, word in named.items() if name != "tell"} for _, named in calls] == [plain, said]
+    assert capsys.readouterr().out == "seed 0  a.png\nn.png\n" * 2
+
+
 def test_project_words(workflow, capsys):
     paths = [Path("p.png"), Path("p.safetensors")]
     answer = SimpleNamespace(rows=[("distance", "3")], paths=paths, seconds=1.0, notes=("limits",))
@@ -195,6 +207,43 @@ def test_project_words(workflow, capsys):
     shown = capsys.readouterr()
     assert shown.out == "distance  3\np.png\np.safetensors\n" * 2 and shown.err.startswith("limits\nfound in 1s\n")
     assert main(["project", "r"]) == 2
+
+
+def test_truncation_words(workflow, capsys):
+    from sagan.workflows.truncation import BOUNDS, COUNT  # before a stand-in takes its place
+
+    answer = SimpleNamespace(rows=[("none", "1")], paths=[Path("t.json")], seconds=1.0, notes=["few"])
+    calls = workflow("truncation", "truncation", answer)
+    words = [
+        "truncation",
+        "r",
+        "--data",
+        "photos",
+        "--trunc",
+        "0.5,none",
+        "--features",
+        "onnx:x",
+        "-n",
+        "90",
+        "--real",
+        "80",
+    ]
+    assert main(["truncation", "r"]) == 0
+    assert main([*words, "--seed", "3", "--stats", "standing", "-o", "x.json", "--device", "cpu"]) == 0
+    plain = {
+        "bounds": BOUNDS,
+        "features": "sagan-32",
+        "n": COUNT,
+        "real": 0,
+        "seed": 0,
+        "stats": "running",
+        "out": None,
+    }
+    said = {"bounds": "0.5,none", "features": "onnx:x", "n": 90, "real": 80, "seed": 3, "stats": "standing"}
+    assert [arguments for arguments, _ in calls] == [(Path("r"), None), (Path("r"), "photos")]
+    named = [{name: word for name, word in named.items() if name != "tell"} for _, named in calls]
+    assert named == [plain | {"device": "auto"}, said | {"out": Path("x.json"), "device": "cpu"}]
+    assert capsys.readouterr().out == "none  1\nt.json\n" * 2
 
 
 @pytest.fixture

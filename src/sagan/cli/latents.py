@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sagan.cli.printing import duration, note, say_rows
 from sagan.cli.reading import path_of, say_paths, words_of
-from sagan.cli.verbs import DirectionsWords, ProjectWords, checked
+from sagan.cli.verbs import DirectionsWords, NeighboursWords, ProjectWords, TruncationWords, checked
 
 
 def directions(argv: list[str]) -> int:
@@ -43,6 +43,33 @@ def directions(argv: list[str]) -> int:
     return 0
 
 
+def neighbours(argv: list[str]) -> int:
+    """`sagan neighbours RUN|FILE`."""
+    about = "Show the training pictures that are nearest to drawn ones, in pixels and in features."
+    own = checked(NeighboursWords, words_of(argv, "neighbours", about, NeighboursWords, ["source"]))
+    from sagan.cli.progress import Counting
+    from sagan.workflows.neighbours import neighbours
+
+    with Counting() as counting:
+        result = neighbours(
+            Path(own.source),
+            own.data,
+            seeds=own.seeds,
+            classes=own.classes,
+            trunc=own.trunc,
+            k=own.k,
+            out=path_of(own.out),
+            device=own.device,
+            tell=counting,
+        )
+    for warning in result.warnings:
+        note(warning)
+    say_rows(result.rows)
+    note(f"looked up in {duration(result.seconds)}")
+    say_paths([result.sheet])
+    return 0
+
+
 def project(argv: list[str]) -> int:
     """`sagan project RUN|FILE PICTURE`."""
     about = "Look for the latent whose picture comes nearest to a given one."
@@ -66,5 +93,34 @@ def project(argv: list[str]) -> int:
     for line in result.notes:
         note(line)
     note(f"found in {duration(result.seconds)}")
+    say_paths(result.paths)
+    return 0
+
+
+def truncation(argv: list[str]) -> int:
+    """`sagan truncation RUN|FILE`."""
+    about = "Measure fidelity and diversity at several truncations, and draw the curve."
+    own = checked(TruncationWords, words_of(argv, "truncation", about, TruncationWords, ["source"]))
+    from sagan.cli.progress import Counting
+    from sagan.workflows.truncation import truncation
+
+    with Counting() as counting:
+        result = truncation(
+            Path(own.source),
+            own.data,
+            bounds=own.trunc,
+            features=own.features,
+            n=own.n,
+            real=own.real,
+            seed=own.seed,
+            stats=own.stats,
+            out=path_of(own.out),
+            device=own.device,
+            tell=counting,
+        )
+    say_rows(result.rows)
+    for line in result.notes:
+        note(line)
+    note(f"measured in {duration(result.seconds)}")
     say_paths(result.paths)
     return 0

@@ -24,6 +24,8 @@ VERBS = {
     "directions": "find ways in which a generator's pictures can be changed",
     "timelapse": "make a film of a run's picture grids",
     "evaluate": "measure how near drawn pictures come to real ones",
+    "truncation": "measure what truncation gives in fidelity and costs in diversity",
+    "neighbours": "show the training pictures nearest to drawn ones",
     "leak": "find out whether drawn pictures are copies of training pictures",
     "explore": "open a page where a click on a pixel shows where the network looked",
     "data check": "look at a set of pictures before training on it",
@@ -44,7 +46,7 @@ VERBS = {
 ELSEWHERE = {
     **dict.fromkeys(("evaluate", "leak", "doctor", "ablate", "compare"), "judging"),
     **dict.fromkeys(("push", "pull"), "sharing"),
-    **dict.fromkeys(("directions", "project"), "latents"),
+    **dict.fromkeys(("directions", "neighbours", "project", "truncation"), "latents"),
 }
 
 

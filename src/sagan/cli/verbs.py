@@ -160,6 +160,36 @@ class LeakWords(Record):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
 
 
+class TruncationWords(Record):
+    """`sagan truncation`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
+    data: str | None = Field(None, description="The real pictures; the run's own otherwise.")
+    trunc: str = Field("0.3,0.5,0.7,1,1.5,2,none", description="The bounds to measure at; none is no truncation.")
+    features: str = Field("sagan-32", description="What compares, as in sagan evaluate.")
+    n: int = Field(5000, description="How many pictures to draw at each bound (-n).", ge=10, le=1_000_000)
+    real: int = Field(0, description="How many real pictures at most; 0 for all.", ge=0)
+    seed: int = Field(0, description="Another seed is another sample.", ge=0, lt=2**32)
+    stats: str = Field(
+        "running", description="Of the batch norms: running (of training), standing, or standing:16x64 (batches)."
+    )
+    out: str | None = Field(None, description="JSON file to write (-o); the figure lies beside it as .png.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class NeighboursWords(Record):
+    """`sagan neighbours`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
+    data: str | None = Field(None, description="The training pictures; the run's own otherwise.")
+    seeds: str = Field("0-7", description="Which pictures, such as 0-7 or 3,7,11.")
+    classes: str | None = Field(None, description="Which classes, by number or name, such as 0,3; or all.")
+    trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
+    k: int = Field(4, description="How many neighbours of each kind.", ge=1, le=8)
+    out: str | None = Field(None, description="The sheet, a PNG file (-o).")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
 class ProjectWords(Record):
     """`sagan project`."""
 
