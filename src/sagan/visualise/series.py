@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -44,9 +45,12 @@ def render_series(places: Sequence[str], panels: Sequence[SeriesPanel], axis: st
     if not lines or not places or any(len(line.values) != len(places) for line in lines):
         raise ConfigError("the lines do not fit their places", remedy="Give each line one value for each place.")
     right = EDGE + 28 + max(text_width(_shown(line), LABEL) for line in lines)
+    scales = [_scale(panel) for panel in panels]
+    left = EDGE + 14 + max(text_width(number(mark, scale.step), LABEL) for scale in scales for mark in scale.marks)
     sheet = Image.new("RGB", (width, EDGE + HEIGHT * len(panels)), BACKGROUND)
-    for row, panel in enumerate(panels):
-        sheet.paste(_panel(places, panel, axis, width, right), (0, EDGE // 2 + row * HEIGHT))
+    for row, (panel, scale) in enumerate(zip(panels, scales, strict=True)):
+        chart = _panel(places, panel, scale, axis, (width, left, width - right))
+        sheet.paste(chart, (0, EDGE // 2 + row * HEIGHT))
     return sheet
 
 
@@ -55,13 +59,28 @@ def _shown(line: Series) -> str:
     return f"{line.name}  {number(line.values[-1])}"
 
 
-def _panel(places: Sequence[str], panel: SeriesPanel, axis: str, width: int, right_room: int) -> Image.Image:
+class _Scale(NamedTuple):
+    """An axis: its ends, and the numbers beside it, `step` apart."""
+
+    low: float
+    high: float
+    step: float
+    marks: list[float]
+
+
+def _scale(panel: SeriesPanel) -> _Scale:
     values = [np.asarray(line.values, dtype=np.float64) for line in panel.lines]
     low, high = limits(values, values)
-    step = nice_step(high - low, 5)
-    marks = ticks(low, high, 5)
-    left = EDGE + 14 + max(text_width(number(mark, step), LABEL) for mark in marks)
-    right, bottom = width - right_room, HEIGHT - BELOW
+    return _Scale(low, high, nice_step(high - low, 5), ticks(low, high, 5))
+
+
+def _panel(
+    places: Sequence[str], panel: SeriesPanel, scale: _Scale, axis: str, across: tuple[int, int, int]
+) -> Image.Image:
+    """across: the width, and where the frame begins and ends in it, which is the same for all panels."""
+    low, high, step, marks = scale
+    width, left, right = across
+    bottom = HEIGHT - BELOW
 
     def x(place: int) -> float:
         return left + (place + 0.5) * (right - left) / len(places)
