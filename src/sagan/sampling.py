@@ -86,7 +86,6 @@ def _keys(seeds: Seeds) -> NDArray[np.int64]:
     return np.asarray(seeds, dtype=np.int64)
 
 
-@torch.no_grad()
 def draw(
     generator: Generator,
     seeds: Sequence[int],
@@ -101,24 +100,32 @@ def draw(
     truncation: see `draw_latents`.  engine: computes in the generator's place, such as `engines.fold` of it, to be faster.
     The generator's state does not change. Raises ConfigError for a label it has not.
     """
-    if generator.training:
-        raise ConfigError("the generator is in training mode", remedy="Call generator.eval() before drawing from it.")
     latents = draw_latents(seeds, generator.z_dim, truncation)
     chosen = draw_labels(seeds, generator.classes) if labels is None else np.asarray(labels, dtype=np.int64)
-    if len(chosen) != len(latents):
-        raise ConfigError(f"{len(chosen)} labels for {len(latents)} seeds", remedy="Give one label for each seed.")
+    return paint(generator, latents, chosen, engine=engine)
+
+
+@torch.no_grad()
+def paint(
+    generator: Generator, latents: NDArray[np.float32], labels: NDArray[np.int64], *, engine: Engine | None = None
+) -> NDArray[np.uint8]:
+    """Pictures of latents (n, z_dim), wherever they come from, and classes (n,); all else as `draw`."""
+    if generator.training:
+        raise ConfigError("the generator is in training mode", remedy="Call generator.eval() before drawing from it.")
+    if len(labels) != len(latents):
+        raise ConfigError(f"{len(labels)} labels for {len(latents)} seeds", remedy="Give one label for each seed.")
     known = max(generator.classes, 1)
-    if len(chosen) and not 0 <= chosen.min() <= chosen.max() < known:
+    if len(labels) and not 0 <= labels.min() <= labels.max() < known:
         raise ConfigError(
             f"a label is outside 0 to {known - 1}", remedy=f"The generator has {generator.classes or 'no'} classes."
         )
     if not len(latents):
         side = generator.resolution
         return np.empty((0, side, side, generator.channels), dtype=np.uint8)
-    paint = generator if engine is None else engine
+    drawn_by = generator if engine is None else engine
     return np.concatenate(
         [
-            to_pixels(paint(*inner_batch(generator, latents[start:], chosen[start:]))[: len(latents) - start])
+            to_pixels(drawn_by(*inner_batch(generator, latents[start:], labels[start:]))[: len(latents) - start])
             for start in range(0, len(latents), INNER_BATCH)
         ]
     )

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"models", "disk", "errors", "records"},
     "interop": {"models", "layers", "checkpoint", "disk", "errors", "records"},
     "sampling": {"errors", "randomness", "models"},
+    "latents": {"sampling", "models", "checkpoint", "disk", "errors", "records"},
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
     "metrics": {"data", "checkpoint", "randomness", "disk", "errors", "records"},
     "health": {"errors"},
@@ -39,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "presets": RECORDS | {"config", "errors", "records"},
     "workflows": {
         "errors", "records", "randomness", "disk", "ranks", "runtime", "layers", "losses", "data", "models", "checkpoint",
-        "engines", "sampling", "health", "metrics", "visualise", "training", "interop", "config", "presets",
+        "engines", "sampling", "latents", "health", "metrics", "visualise", "training", "interop", "config", "presets",
     },
     "explorer": {
         "errors", "records", "disk", "runtime", "layers", "models.network", "checkpoint", "engines", "sampling", "visualise",

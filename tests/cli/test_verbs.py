@@ -54,6 +54,8 @@ def test_sample_words(sample, capsys):
     assert main(["sample", "runs/x"]) == 0
     plain = {"n": 64, "seeds": None, "classes": None, "trunc": 0.0, "out": None, "format": "grid", "device": "auto"}
     plain |= {"engine": "torch", "precision": "auto"}
+    plain |= {"seeds_from": None, "mix": None, "keep_best": 1.0, "stats": "running"}
+    plain |= {"latents": None, "direction": None}
     assert sample == [((Path("runs/x"),), plain)]
     shown = capsys.readouterr()
     assert shown.out == "a.png\nb\\x1b.png\n"  # a file name cannot steer the terminal
@@ -61,7 +63,13 @@ def test_sample_words(sample, capsys):
     words = ["sample", "-n", "8", "runs/x", "-o", "out.png", "--classes", "0,3", "--trunc=0.7", "--format", "npz"]
     assert main([*words, "--seeds", "0-63", "--device", "cpu", "--engine", "openvino", "--precision=bf16"]) == 0
     said = {"n": 8, "seeds": "0-63", "classes": "0,3", "trunc": 0.7, "out": Path("out.png"), "format": "npz"}
-    assert sample[1] == ((Path("runs/x"),), said | {"device": "cpu", "engine": "openvino", "precision": "bf16"})
+    said |= {"device": "cpu", "engine": "openvino", "precision": "bf16"}
+    assert sample[1] == ((Path("runs/x"),), plain | said)
+    words = ["sample", "runs/x", "--seeds-from", "liked.txt", "--mix", "cat:2,dog", "--keep-best", "0.25"]
+    assert main([*words, "--stats", "standing:4x32", "--latents", "mine.safetensors", "--direction", "d:0:-1.5"]) == 0
+    said = {"latents": Path("mine.safetensors"), "direction": "d:0:-1.5"}
+    said |= {"seeds_from": Path("liked.txt"), "mix": "cat:2,dog", "keep_best": 0.25, "stats": "standing:4x32"}
+    assert sample[2] == ((Path("runs/x"),), plain | said)
 
 
 def test_the_command_line_and_the_engines_agree_on_their_names():
@@ -107,6 +115,135 @@ def test_attend_hears_of_truncation(attend):
     assert main(["attend", "run", "--trunc", "0.7"]) == 0
     assert main(["attend", "run"]) == 0
     assert [said["trunc"] for _, said in attend] == [0.7, 0.0]
+
+
+def test_interpolate_words(workflow, capsys):
+    answer = SimpleNamespace(path=Path("w.gif"), frames=9, seconds=1.0, warnings=())
+    calls = workflow("interpolate", "interpolate", answer)
+    assert main(["interpolate", "r"]) == 0
+    assert main(["interpolate", "r", "--latents", "mine.safetensors", "--seeds", "3"]) == 0
+    assert [(said["seeds"], said["latents"]) for _, said in calls] == [(None, None), ("3", Path("mine.safetensors"))]
+
+
+def test_directions_words(workflow, capsys):
+    rows, paths = [("direction 0", "12 %")], [Path("d.png"), Path("d.safetensors")]
+    answer = SimpleNamespace(rows=rows, paths=paths, seconds=1.0, warnings=("passed over",))
+    calls = workflow("directions", "directions", answer)
+    assert main(["directions", "runs/x"]) == 0
+    ((arguments, said),) = calls
+    assert arguments == (Path("runs/x"),) and callable(said.pop("tell"))
+    plain = {
+        "method": "principal",
+        "layer": None,
+        "count": 8,
+        "seeds": "0-2",
+        "label": None,
+        "trunc": 0.0,
+        "reach": 3.0,
+    }
+    plain |= {"steps": 7, "out": None, "film": None, "index": 0, "fps": 24.0, "size": 128, "device": "auto"}
+    assert said == plain
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("direction 0  12 %\nd.png\nd.safetensors\n", "passed over\nfound in 1s\n")
+    words = [
+        "directions",
+        "r",
+        "--method",
+        "closed-form",
+        "--layer",
+        "0",
+        "--count",
+        "3",
+        "--seeds",
+        "5",
+        "--label",
+        "cat",
+    ]
+    words += ["--trunc", "1", "--reach", "2", "--steps", "5", "-o", "s.png", "--film", "f.gif", "--index", "2"]
+    assert main([*words, "--fps", "12", "--size", "64", "--device", "cpu"]) == 0
+    said = {name: word for name, word in calls[1][1].items() if name != "tell"}
+    assert said == {
+        "method": "closed-form", "layer": 0, "count": 3, "seeds": "5", "label": "cat", "trunc": 1.0, "reach": 2.0, "steps": 5,
+        "out": Path("s.png"), "film": Path("f.gif"), "index": 2, "fps": 12.0, "size": 64, "device": "cpu",
+    }  # fmt: skip
+
+
+def test_neighbours_words(workflow, capsys):
+    answer = SimpleNamespace(rows=[("seed 0", "a.png")], sheet=Path("n.png"), seconds=1.0, warnings=())
+    calls = workflow("neighbours", "neighbours", answer)
+    words = ["neighbours", "r", "--data", "photos", "--seeds", "3,4", "--classes", "all", "--trunc", "1", "--k", "2"]
+    assert main(["neighbours", "r"]) == 0 and main([*words, "-o", "x.png", "--device", "cpu"]) == 0
+    plain = {"seeds": "0-7", "classes": None, "trunc": 0.0, "k": 4, "out": None, "device": "auto"}
+    said = {"seeds": "3,4", "classes": "all", "trunc": 1.0, "k": 2, "out": Path("x.png"), "device": "cpu"}
+    assert [arguments for arguments, _ in calls] == [(Path("r"), None), (Path("r"), "photos")]
+    assert [{name: word for name, word in named.items() if name != "tell"} for _, named in calls] == [plain, said]
+    assert capsys.readouterr().out == "seed 0  a.png\nn.png\n" * 2
+
+
+def test_project_words(workflow, capsys):
+    paths = [Path("p.png"), Path("p.safetensors")]
+    answer = SimpleNamespace(rows=[("distance", "3")], paths=paths, seconds=1.0, notes=("limits",))
+    calls = workflow("project", "project", answer)
+    words = [
+        "project",
+        "r",
+        "me.jpg",
+        "--label",
+        "cat",
+        "--starts",
+        "3",
+        "--steps",
+        "50",
+        "--search",
+        "90",
+        "-o",
+        "x.png",
+    ]
+    assert main(["project", "r", "me.jpg"]) == 0 and main([*words, "--device", "cpu"]) == 0
+    plain = {"label": None, "starts": 12, "steps": 300, "search": 1000, "out": None, "device": "auto"}
+    said = {"label": "cat", "starts": 3, "steps": 50, "search": 90, "out": Path("x.png"), "device": "cpu"}
+    assert [arguments for arguments, _ in calls] == [(Path("r"), Path("me.jpg"))] * 2
+    assert [{name: word for name, word in named.items() if name != "tell"} for _, named in calls] == [plain, said]
+    shown = capsys.readouterr()
+    assert shown.out == "distance  3\np.png\np.safetensors\n" * 2 and shown.err.startswith("limits\nfound in 1s\n")
+    assert main(["project", "r"]) == 2
+
+
+def test_truncation_words(workflow, capsys):
+    from sagan.workflows.truncation import BOUNDS, COUNT  # before a stand-in takes its place
+
+    answer = SimpleNamespace(rows=[("none", "1")], paths=[Path("t.json")], seconds=1.0, notes=["few"])
+    calls = workflow("truncation", "truncation", answer)
+    words = [
+        "truncation",
+        "r",
+        "--data",
+        "photos",
+        "--trunc",
+        "0.5,none",
+        "--features",
+        "onnx:x",
+        "-n",
+        "90",
+        "--real",
+        "80",
+    ]
+    assert main(["truncation", "r"]) == 0
+    assert main([*words, "--seed", "3", "--stats", "standing", "-o", "x.json", "--device", "cpu"]) == 0
+    plain = {
+        "bounds": BOUNDS,
+        "features": "sagan-32",
+        "n": COUNT,
+        "real": 0,
+        "seed": 0,
+        "stats": "running",
+        "out": None,
+    }
+    said = {"bounds": "0.5,none", "features": "onnx:x", "n": 90, "real": 80, "seed": 3, "stats": "standing"}
+    assert [arguments for arguments, _ in calls] == [(Path("r"), None), (Path("r"), "photos")]
+    named = [{name: word for name, word in named.items() if name != "tell"} for _, named in calls]
+    assert named == [plain | {"device": "auto"}, said | {"out": Path("x.json"), "device": "cpu"}]
+    assert capsys.readouterr().out == "none  1\nt.json\n" * 2
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from PIL import Image
 from sagan.explorer.renderer import Subject
 from sagan.visualise.attention import overlay
 from sagan.visualise.grid import enlarged
+from sagan.workflows.seeds import Liked, read_liked
 
 spec = importlib.util.spec_from_file_location("chromium", Path(__file__).parents[2] / "scripts" / "chromium.py")
 chromium = importlib.util.module_from_spec(spec)
@@ -184,6 +185,31 @@ def test_a_dropped_picture_is_shown_and_a_broken_one_is_told(page):
     assert canvas(page).reshape(-1, 3).min(axis=0).tolist() == [10, 200, 90]
     page.run("document.getElementById('back').click()")
     page.wait("document.getElementById('subject').textContent.startsWith('seed 0')")
+
+
+def test_seeds_that_were_kept_make_a_list(page, served, tmp_path):
+    """The list is what `sagan sample --seeds-from` reads; it outlives the page, and letting go takes a picture off it."""
+    assert page.run("document.getElementById('kept').hidden")
+    for number in (0, 5, 9):
+        page.run(f"document.querySelectorAll('.sample')[{number}].click()")
+        page.wait(f"document.getElementById('subject').textContent.startsWith('seed {number},')")
+        settle(page)
+        page.run("document.getElementById('keep').click()")
+    assert page.run("document.getElementById('keep').getAttribute('aria-pressed')") == "true"
+    page.run("document.getElementById('keep').click()")
+    assert page.run("document.getElementById('kept').textContent") == "List of 2 kept"
+    page.open("about:blank")
+    page.open(f"http://{served.host}/", READY)
+    assert page.run("document.getElementById('kept').textContent") == "List of 2 kept"
+    page.run("window.made = URL.createObjectURL.bind(URL)")
+    page.run("void (URL.createObjectURL = (blob) => window.made((window.given = blob)))")
+    page.run("document.getElementById('kept').click()")
+    path = tmp_path / "liked.txt"
+    path.write_text(page.run("window.given.text()"))
+    names = served.renderer.classes
+    expected = [Liked(seed, names[served.renderer.label(None, seed)], 0.0) for seed in (0, 5)]
+    assert read_liked(path) == expected
+    page.run("localStorage.clear()")
 
 
 def test_the_way_between_two_moves_the_picture(page, served):

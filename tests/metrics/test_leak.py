@@ -106,3 +106,18 @@ def test_the_chance_is_fishers():
     expected = sum(comb(10, k) * comb(12, 4 - k) for k in (3, 4)) / comb(22, 4)
     assert chance_of(3, 10, 1, 12) == pytest.approx(expected)
     assert chance_of(0, 10, 0, 12) == 1.0
+
+
+def test_neighbours_begin_with_the_nearest_and_name_nobody_twice(training, network):
+    source = np.arange(5, 600, 60)
+    samples = altered(training.small[source], "mirrored")
+    found = training.neighbours(samples, network(samples), 8)
+    nearest, first = training.nearest(samples, network(samples)), found.first()
+    assert np.array_equal(found.index[:, 0], source)
+    for name in ("index", "feature_index"):
+        assert np.array_equal(getattr(first, name), getattr(nearest, name))
+    for name in ("distance", "usual", "feature_distance"):
+        np.testing.assert_allclose(getattr(first, name), getattr(nearest, name), atol=1e-6)
+    for index, distance in ((found.index, found.distance), (found.feature_index, found.feature_distance)):
+        assert index.shape == (10, 8) and all(len(set(row)) == 8 for row in index.tolist())
+        assert (np.diff(distance, axis=1) >= 0).all()

@@ -24,7 +24,8 @@ def test_numbers_of_one_protocol_are_compared_whatever_their_seed():
 
 OTHER = dict(
     backbone="inception", weights="cd", resize="to 299", data="f2", resolution=64, channels=1, fit="pad", background="#000",
-    split="half", real=5, drawn=6, labels="none", truncation=0.7, ema=False, precision="bf16",
+    split="half", real=5, drawn=6, labels="none", truncation=0.7, statistics="standing:16x64", ema=False,
+    precision="bf16",
 )  # fmt: skip
 
 

@@ -95,3 +95,21 @@ def test_grey_and_transparent_pictures_are_shown_as_what_they_are() -> None:
     clear = np.concatenate([flat(70, side=16), np.full((1, 16, 16, 1), 128, dtype=np.uint8)], axis=3)
     shown = pixels(render_grid(clear, 1, enlarge=1, gap=0))[MARGIN:-MARGIN, MARGIN:-MARGIN]
     assert (shown == as_rgb(clear)[0]).all() and shown.min() > 70
+
+
+def test_columns_have_names_and_breaks_make_room() -> None:
+    plain = pixels(render_grid(flat(10, 20, 30, 40, side=32), 2, enlarge=1))
+    named = render_grid(flat(10, 20, 30, 40, side=32), 2, enlarge=1, column_names=["-1", "+1"])
+    above = named.height - plain.shape[0]
+    sheet = pixels(named)
+    assert above > 8 and np.array_equal(sheet[above + MARGIN :], plain[MARGIN:])
+    for column in (0, 1):
+        left = MARGIN + column * 34
+        assert (sheet[: above + MARGIN, left : left + 32] < 128).any(), "something is written above each column"
+    apart = pixels(render_grid(flat(10, 20, 30, 40, side=32), 2, enlarge=1, row_breaks=[1], column_breaks=(1,)))
+    assert apart.shape == (plain.shape[0] + MARGIN, plain.shape[1] + MARGIN, 3)
+    for index, value in enumerate((10, 20, 30, 40)):
+        top, left = MARGIN + index // 2 * (34 + MARGIN), MARGIN + index % 2 * (34 + MARGIN)
+        assert (apart[top : top + 32, left : left + 32] == value).all()
+    with pytest.raises(ConfigError, match="1 column names for 2 columns"):
+        render_grid(flat(10, 20), 2, column_names=["one"])

@@ -184,11 +184,11 @@ def drawn(monkeypatch):
     """How many pictures each call drew; a stand-in draws black ones."""
     counts = []
 
-    def stand_in(generator, seeds, labels, *, truncation, engine):
-        counts.append(len(seeds))
-        return np.zeros((len(seeds), generator.resolution, generator.resolution, 3), dtype=np.uint8)
+    def stand_in(generator, latents, labels, *, engine):
+        counts.append(len(latents))
+        return np.zeros((len(latents), generator.resolution, generator.resolution, 3), dtype=np.uint8)
 
-    monkeypatch.setattr(module, "draw", stand_in)
+    monkeypatch.setattr(module, "paint", stand_in)
     return counts
 
 
@@ -216,11 +216,11 @@ def test_suffixes_have_no_case_and_a_folder_may_have_any(trained, tmp_path, draw
 def test_single_pictures_are_written_before_the_next_chunk_is_drawn(plain, tmp_path, monkeypatch):
     out, present = tmp_path / "folder", []
 
-    def stand_in(generator, seeds, labels, *, truncation, engine):
+    def stand_in(generator, latents, labels, *, engine):
         present.append(len(list(out.glob("*.png"))))
-        return np.full((len(seeds), 16, 16, 3), len(present), dtype=np.uint8)
+        return np.full((len(latents), 16, 16, 3), len(present), dtype=np.uint8)
 
-    monkeypatch.setattr(module, "draw", stand_in)
+    monkeypatch.setattr(module, "paint", stand_in)
     monkeypatch.setattr(module, "CHUNK", 3)
     result = sample(plain, n=8, format="png", out=out, device="cpu")
     assert present == [0, 3, 6] and result.count == len(list(out.iterdir())) == 8

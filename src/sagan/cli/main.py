@@ -20,8 +20,12 @@ VERBS = {
     "sample": "draw pictures from a trained generator",
     "attend": "show where the network looks while it draws a picture",
     "interpolate": "draw what lies between pictures, as a film or a strip",
+    "project": "look for the latent of a given picture",
+    "directions": "find ways in which a generator's pictures can be changed",
     "timelapse": "make a film of a run's picture grids",
     "evaluate": "measure how near drawn pictures come to real ones",
+    "truncation": "measure what truncation gives in fidelity and costs in diversity",
+    "neighbours": "show the training pictures nearest to drawn ones",
     "leak": "find out whether drawn pictures are copies of training pictures",
     "explore": "open a page where a click on a pixel shows where the network looked",
     "data check": "look at a set of pictures before training on it",
@@ -42,6 +46,7 @@ VERBS = {
 ELSEWHERE = {
     **dict.fromkeys(("evaluate", "leak", "doctor", "ablate", "compare"), "judging"),
     **dict.fromkeys(("push", "pull"), "sharing"),
+    **dict.fromkeys(("directions", "neighbours", "project", "truncation"), "latents"),
 }
 
 

@@ -31,8 +31,18 @@ class SampleWords(Record):
     source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
     n: int = Field(64, description="How many pictures, with seeds from 0 (-n).", ge=1, le=1_000_000)
     seeds: str | None = Field(None, description="Which pictures, such as 0-63 or 3,7,11; in place of -n.")
+    seeds_from: str | None = Field(None, description="A list of liked seeds, such as the explorer's, in place of -n.")
     classes: str | None = Field(None, description="Which classes, by number or name, such as 0,3; or all.")
+    mix: str | None = Field(None, description="One mixture of classes for all pictures, such as cat:2,dog:1.")
     trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
+    keep_best: float = Field(
+        1.0, description="Draw more and keep this share, by the discriminator's logit; 1 keeps all.", gt=0, le=1
+    )
+    stats: str = Field(
+        "running", description="Of the batch norms: running (of training), standing, or standing:16x64 (batches)."
+    )
+    latents: str | None = Field(None, description="A file of latents in place of seeds, as sagan project writes.")
+    direction: str | None = Field(None, description="Move along FILE:INDEX:STRENGTH, as sagan directions writes.")
     out: str | None = Field(None, description="File or folder to write (-o).")
     format: Literal["grid", "png", "npz"] = Field("grid", description="One grid, single pictures, or an array.")
     engine: Literal["torch", "live", "onnxruntime", "openvino"] = Field(
@@ -61,7 +71,8 @@ class InterpolateWords(Record):
     """`sagan interpolate`."""
 
     source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
-    seeds: str = Field("0-3", description="Where the way leads, such as 0-3 or 5,9,2.")
+    seeds: str | None = Field(None, description="Where the way leads, such as 5,9,2; 0-3 when nothing else is named.")
+    latents: str | None = Field(None, description="A file of latents where the way begins, as sagan project writes.")
     classes: str | None = Field(None, description="One class, or one for each seed, by number or name.")
     frames: int | None = Field(
         None, description="Pictures from one seed to the next; 24 in a film, 7 in a strip.", ge=1
@@ -74,6 +85,30 @@ class InterpolateWords(Record):
     layer: str | None = Field(None, description="Which attention layer, such as G.attention@32; the first otherwise.")
     size: int = Field(256, description="Least side of a film's pictures, in pixels.", ge=8, le=2048)
     out: str | None = Field(None, description="File to write (-o): .gif, .webp, .apng or .mp4, or .png for a strip.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class DirectionsWords(Record):
+    """`sagan directions`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
+    method: Literal["principal", "closed-form"] = Field(
+        "principal", description="Of a layer's maps over many latents, or of the first layer's weight alone."
+    )
+    layer: int | None = Field(
+        None, description="Whose maps, 1 otherwise: 0 is the first linear layer, then come the blocks.", ge=0, le=64
+    )
+    count: int = Field(8, description="How many directions.", ge=1, le=64)
+    seeds: str = Field("0-2", description="Which pictures to move, such as 0-2 or 5,9.")
+    label: str | None = Field(None, description="Their class, by number or name; directions are then those of it.")
+    trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
+    reach: float = Field(3.0, description="How far to go, in standard deviations of a latent.", gt=0, le=20)
+    steps: int = Field(7, description="Pictures in a row of the sheet.", ge=2, le=33)
+    out: str | None = Field(None, description="The sheet, a .png (-o); the directions lie beside it as .safetensors.")
+    film: str | None = Field(None, description="A film of one direction: .gif, .webp, .apng or .mp4.")
+    index: int = Field(0, description="Which direction the film shows.", ge=0, le=63)
+    fps: float = Field(24.0, description="Pictures a second of the film.", ge=0.1, le=120)
+    size: int = Field(128, description="Least side of a film's pictures, in pixels.", ge=8, le=2048)
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
 
 
@@ -122,6 +157,49 @@ class LeakWords(Record):
     )
     seed: int = Field(0, description="Another seed is another sample.", ge=0, lt=2**32)
     out: str | None = Field(None, description="The page of the nearest pairs, an HTML file (-o).")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class TruncationWords(Record):
+    """`sagan truncation`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
+    data: str | None = Field(None, description="The real pictures; the run's own otherwise.")
+    trunc: str = Field("0.3,0.5,0.7,1,1.5,2,none", description="The bounds to measure at; none is no truncation.")
+    features: str = Field("sagan-32", description="What compares, as in sagan evaluate.")
+    n: int = Field(5000, description="How many pictures to draw at each bound (-n).", ge=10, le=1_000_000)
+    real: int = Field(0, description="How many real pictures at most; 0 for all.", ge=0)
+    seed: int = Field(0, description="Another seed is another sample.", ge=0, lt=2**32)
+    stats: str = Field(
+        "running", description="Of the batch norms: running (of training), standing, or standing:16x64 (batches)."
+    )
+    out: str | None = Field(None, description="JSON file to write (-o); the figure lies beside it as .png.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class NeighboursWords(Record):
+    """`sagan neighbours`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
+    data: str | None = Field(None, description="The training pictures; the run's own otherwise.")
+    seeds: str = Field("0-7", description="Which pictures, such as 0-7 or 3,7,11.")
+    classes: str | None = Field(None, description="Which classes, by number or name, such as 0,3; or all.")
+    trunc: float = Field(0.0, description="Draw latents again beyond this bound, such as 0.7; 0 for none.", ge=0)
+    k: int = Field(4, description="How many neighbours of each kind.", ge=1, le=8)
+    out: str | None = Field(None, description="The sheet, a PNG file (-o).")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
+
+
+class ProjectWords(Record):
+    """`sagan project`."""
+
+    source: str = Field(description="A run's folder, a checkpoint, a generator.safetensors, or hf:user/name.")
+    picture: str = Field(description="The picture to look for.")
+    label: str | None = Field(None, description="Its class, by number or name; several are tried otherwise.")
+    starts: int = Field(12, description="From how many places to start.", ge=1, le=64)
+    steps: int = Field(300, description="Steps of descent; the better half of the starts goes on.", ge=1, le=10_000)
+    search: int = Field(1000, description="Random pictures of which the nearest are the starts.", ge=1, le=100_000)
+    out: str | None = Field(None, description="The figure, a PNG (-o); the latent lies beside it as .safetensors.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps.")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -48,6 +49,35 @@ class Nearest:
         return self.distance / np.maximum(self.usual, 1e-9)
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """For each of n samples its k nearest, best first. index, distance: (n, k), in pixels.  usual: (n,), as in `Nearest`.
+
+    feature_index, feature_distance: (n, k), in features.
+    """
+
+    index: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    usual: NDArray[np.float64]
+    feature_index: NDArray[np.int64]
+    feature_distance: NDArray[np.float64]
+
+    def first(self) -> Nearest:
+        """The nearest alone."""
+        return Nearest(
+            self.index[:, 0], self.distance[:, 0], self.usual, self.feature_index[:, 0], self.feature_distance[:, 0]
+        )
+
+
+class _Compared(NamedTuple):
+    """candidates, distances: (n, 24), of the fine stage.  near, squares: (n, 8), in features, nearest first."""
+
+    candidates: Tensor
+    distances: Tensor
+    near: Tensor
+    squares: Tensor
+
+
 class TrainingPictures:
     """The pictures to look in. Bytes at 32x32, thumbnails and features: about 5 KiB a picture."""
 
@@ -83,9 +113,42 @@ class TrainingPictures:
                 progress(min(start + CHUNK, len(samples)), len(samples))
         return Nearest(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
+    @torch.no_grad()
+    def neighbours(self, samples: Pictures, features: Features, k: int) -> Neighbours:
+        """The k nearest of few samples (n, R, R, C) with features (n, d).  k: at most FROM_FEATURES.
+
+        Needs more training pictures than candidates, 24.
+        """
+        found = self._compare(small_pictures(samples), features, None)
+        index, distance = [], []
+        for candidates, distances in zip(found.candidates.numpy(), found.distances.double().numpy(), strict=True):
+            order = np.argsort(distances, kind="stable")
+            _, first = np.unique(candidates[order], return_index=True)  # one may have been found in both ways
+            best = order[np.sort(first)[:k]]
+            index.append(candidates[best])
+            distance.append(distances[best])
+        return Neighbours(
+            np.stack(index),
+            np.stack(distance),
+            found.distances.median(dim=1).values.double().numpy(),
+            found.near[:, :k].numpy(),
+            found.squares[:, :k].clamp(min=0).sqrt().double().numpy(),
+        )
+
     def _look_up(
         self, small: Pictures, features: Features, barred: Tensor | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        found = self._compare(small, features, barred)
+        best = found.distances.argmin(dim=1, keepdim=True)
+        return (
+            found.candidates.gather(1, best)[:, 0].numpy(),
+            found.distances.gather(1, best)[:, 0].double().numpy(),
+            found.distances.median(dim=1).values.double().numpy(),
+            found.near[:, 0].numpy(),
+            found.squares[:, 0].clamp(min=0).sqrt().double().numpy(),
+        )
+
+    def _compare(self, small: Pictures, features: Features, barred: Tensor | None) -> _Compared:
         x = to_tensor(small)
         by_pixels = self._coarse(x)
         by_features = self._feature_distances(features)
@@ -95,15 +158,7 @@ class TrainingPictures:
         squares, near = by_features.topk(FROM_FEATURES, dim=1, largest=False)
         candidates = torch.cat([by_pixels.topk(CANDIDATES, dim=1).indices, near], dim=1)  # (n, 24)
         distances = fine_distances(x, torch.from_numpy(self.small[candidates.numpy()]))
-        best = distances.argmin(dim=1, keepdim=True)
-        index, distance = candidates.gather(1, best)[:, 0], distances.gather(1, best)[:, 0]
-        return (
-            index.numpy(),
-            distance.double().numpy(),
-            distances.median(dim=1).values.double().numpy(),
-            near[:, 0].numpy(),
-            squares[:, 0].clamp(min=0).sqrt().double().numpy(),
-        )
+        return _Compared(candidates, distances, near, squares)
 
     def _coarse(self, x: Tensor) -> Tensor:
         """(n, 3, 32, 32) -> (n, m): the best correlation of the thumbnails over shifts and mirroring."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from sagan.checkpoint.tensors import unpack_bytes
 from sagan.disk import disk_errors, read_whole
@@ -25,8 +26,8 @@ RESIZE = f"to {SIDE}x{SIDE} by Lanczos with antialiasing, on bytes"
 
 
 @lru_cache(maxsize=1)
-def offline_features() -> FeatureNetwork:
-    """The network with its frozen weights, computing in float32 on the processor.
+def offline_network() -> Network32:
+    """The network with its frozen weights, in float32 on the processor; nobody may change it.
 
     Raises CheckpointCorrupt when the file of the package is not the one that was frozen.
     """
@@ -40,6 +41,30 @@ def offline_features() -> FeatureNetwork:
     tensors, _ = unpack_bytes(payload, WEIGHTS)
     network = Network32().eval().requires_grad_(False)
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return network
+
+
+def differentiable_features(pictures: Tensor) -> Tensor:
+    """(n, C, R, R) in [-1, 1] -> (n, 256), with a gradient; grey is repeated, transparent pixels are laid on white.
+
+    For a search, not for a metric: sizes other than 32 are resized here by torch's antialiased bilinear filter, not by Pillow.
+    """
+    x = pictures.float().cpu()
+    if x.shape[1] == 1:
+        x = x.expand(-1, 3, -1, -1)
+    elif x.shape[1] == 4:
+        alpha = (x[:, 3:] + 1) / 2
+        x = alpha * x[:, :3] + (1 - alpha)
+    if x.shape[2:] != (SIDE, SIDE):
+        x = F.interpolate(x, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+    features: Tensor = offline_network()(x)
+    return features
+
+
+@lru_cache(maxsize=1)
+def offline_features() -> FeatureNetwork:
+    """The network as the metrics use it. Raises as `offline_network`."""
+    network = offline_network()
 
     @torch.no_grad()
     def compute(pictures: Pictures) -> Features:
@@ -51,4 +76,4 @@ def offline_features() -> FeatureNetwork:
     head = network.heads[HEAD]
     assert isinstance(head, nn.Linear)
     weight, bias = head.weight.numpy(), head.bias.numpy()
-    return FeatureNetwork(NAME, digest, RESIZE, DIMENSION, compute, (np.ascontiguousarray(weight.T), bias))
+    return FeatureNetwork(NAME, SHA256, RESIZE, DIMENSION, compute, (np.ascontiguousarray(weight.T), bias))

@@ -29,6 +29,7 @@ class Protocol(Record):
     drawn: Count = Field(description="How many drawn pictures.")
     labels: Text = Field(default="uniform", description="Classes of the drawn pictures; none without classes.")
     truncation: float = Field(default=0.0, ge=0)
+    statistics: Text = Field(default="running", description="Of the drawing network's batch norms.")
     ema: bool | None = Field(
         default=None, description="Whether the generator is the averaged one; null for pictures in files."
     )

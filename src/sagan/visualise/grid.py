@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ COMFORTABLE = 64  # pixels a tile should measure at least to be looked at on a s
 MARGIN = 12
 NAME_WIDTH = 168  # names longer than this are shortened, so that one of them cannot push the pictures aside
 TITLE_SIZE = 18
+LEAST_LETTER = 9  # of the names of columns, which are made to fit their tiles
 
 
 def check_pictures(pictures: Pictures) -> None:
@@ -42,7 +43,7 @@ def enlarged(picture: Pictures, factor: int) -> Pictures:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """Where the tiles of a grid lie; all lengths in pixels."""
+    """Where the tiles of a grid lie; all lengths in pixels. breaks: rows and columns with more room before them."""
 
     tile: int
     gap: int
@@ -50,11 +51,16 @@ class GridLayout:
     rows: int
     left: int
     top: int
+    row_breaks: Collection[int] = ()
+    column_breaks: Collection[int] = ()
 
     def corner(self, index: int) -> tuple[int, int]:
         """(x, y) of the top left pixel of picture `index`."""
         row, column = divmod(index, self.columns)
-        return self.left + column * (self.tile + self.gap), self.top + row * (self.tile + self.gap)
+        across = sum(place <= column for place in self.column_breaks)
+        down = sum(place <= row for place in self.row_breaks)
+        step = self.tile + self.gap
+        return self.left + column * step + across * MARGIN, self.top + row * step + down * MARGIN
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,16 +74,20 @@ def render_grid(
     columns: int,
     *,
     row_names: Sequence[str] | None = None,
+    column_names: Sequence[str] | None = None,
     enlarge: int | None = None,
     gap: int = 2,
     title: str | None = None,
+    row_breaks: Collection[int] = (),
+    column_breaks: Collection[int] = (),
 ) -> Image.Image:
     """Pictures in reading order, `columns` in a row; the last row may be shorter.
 
     pictures: uint8 (n, R, R, C); transparency shows a checkerboard.
-    row_names: one for each row (classes, usually), drawn to its left.
+    row_names: one for each row (classes, usually), drawn to its left.  column_names: one for each column, above it.
     enlarge: whole factor by which each pixel is repeated; None picks one that makes a tile about 64 pixels.
-    gap: pixels between tiles.  title: a line above.  Errors: ConfigError for other shapes or a wrong number of names.
+    gap: pixels between tiles.  title: a line above.  row_breaks, column_breaks: the numbers of rows and columns that
+    have more room before them.  Errors: ConfigError for other shapes or a wrong number of names.
     """
     check_pictures(pictures)
     if columns < 1 or gap < 0 or (enlarge is not None and enlarge < 1):
@@ -89,6 +99,10 @@ def render_grid(
     rows = -(-len(pictures) // columns)
     if row_names is not None and len(row_names) != rows:
         raise ConfigError(f"{len(row_names)} row names for {rows} rows", remedy="Give one name for each row.")
+    if column_names is not None and len(column_names) != columns:
+        raise ConfigError(
+            f"{len(column_names)} column names for {columns} columns", remedy="Give one name for each column."
+        )
     factor = tile_factor(pictures.shape[1]) if enlarge is None else enlarge
     tile = factor * pictures.shape[1]
     letter = min(18, max(11, tile // 4))
@@ -100,7 +114,9 @@ def render_grid(
         columns=columns,
         rows=rows,
         left=MARGIN + (beside + MARGIN if names else 0),
-        top=MARGIN + (TITLE_SIZE + MARGIN if title else 0),
+        top=MARGIN + (TITLE_SIZE + MARGIN if title else 0) + (letter + MARGIN // 2 if column_names else 0),
+        row_breaks=row_breaks,
+        column_breaks=column_breaks,
     )
     sheet = Image.new("RGB", layout.size, BACKGROUND)
     for index, picture in enumerate(as_rgb(pictures)):
@@ -109,7 +125,17 @@ def render_grid(
     for row, name in enumerate(names):
         y = layout.corner(row * columns)[1] + tile / 2
         draw_text(draw, (layout.left - MARGIN, y), name, letter, colour=INK, anchor="rm")
+    fitting = [size for size in range(letter, LEAST_LETTER, -1) if _fit(column_names or (), size, tile)]
+    small = fitting[0] if fitting else LEAST_LETTER
+    for column, name in enumerate(column_names or ()):
+        place = (layout.corner(column)[0] + tile / 2, layout.top - MARGIN // 2 - letter / 2)
+        draw_text(draw, place, shorten(name, small, tile), small, colour=INK, anchor="mm")
     if title:
         shown = shorten(title, TITLE_SIZE, sheet.width - 2 * MARGIN)
         draw_text(draw, (MARGIN, MARGIN + TITLE_SIZE / 2), shown, TITLE_SIZE, colour=MUTED)
     return sheet
+
+
+def _fit(names: Sequence[str], size: int, width: int) -> bool:
+    """Whether all names are at most so wide."""
+    return all(text_width(name, size) <= width for name in names)

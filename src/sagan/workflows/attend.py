@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from sagan.data.convert import fill_hidden
-from sagan.data.decode import decode, strict_pillow
-from sagan.data.faults import Fault
-from sagan.data.resize import make_square
-from sagan.disk import disk_errors, read_whole, write_atomic
-from sagan.errors import ConfigError, DataError
+from sagan.disk import write_atomic
+from sagan.errors import ConfigError
 from sagan.layers.attention import SelfAttention2d, attention_layers, record_inputs
 from sagan.models.network import Discriminator, Generator
 from sagan.runtime import Runtime, choose_runtime, memory_errors
@@ -26,11 +22,10 @@ from sagan.sampling import draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.visualise.attention import render_attention, stack
 from sagan.visualise.points import pick_points, pixel_of, position_of
 from sagan.workflows.openers import OpenGenerator, class_number, open_both, open_generator
+from sagan.workflows.picture_file import read_picture
 from sagan.workflows.run_folder import need_suffix, png
 
 Point = tuple[int, int]
-MAX_IMAGE_BYTES = 256 << 20
-BACKGROUND = (255, 255, 255)  # behind or under transparent pixels: the default of training
 
 
 @dataclass(frozen=True)
@@ -152,7 +147,7 @@ def of_real(
     names: Sequence[str] | None,
 ) -> tuple[NDArray[np.uint8], list[Attention]]:
     """A real picture, made square as in training, and the attention of the discriminator's layers on it."""
-    picture = _read_image(image, opened.generator.resolution, opened.record.model.channels)
+    picture = read_picture(image, opened.generator.resolution, opened.record.model.channels)
     device = next(discriminator.parameters()).device
     signal = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
     number = _label(opened, label, 0)
@@ -194,21 +189,6 @@ def _label(opened: OpenGenerator, label: str | None, seed: int) -> int:
             raise ConfigError("this generator has no classes", remedy="Leave out the label.")
         return 0
     return int(draw_labels([seed], len(opened.classes))[0]) if label is None else class_number(label, opened.classes)
-
-
-def _read_image(path: Path, resolution: int, channels: int) -> NDArray[np.uint8]:
-    """A picture file as training would see it: upright, cut square from the centre, (R, R, C). Raises DataError."""
-    with disk_errors(path):
-        try:
-            payload = read_whole(path, max_bytes=MAX_IMAGE_BYTES)
-        except (FileNotFoundError, IsADirectoryError):
-            raise DataError("there is no such picture", where=path, remedy="Check the path.") from None
-    with strict_pillow():
-        decoded = decode(payload, channels=channels, background=BACKGROUND, at_least=resolution)
-    if isinstance(decoded, Fault):
-        raise DataError(f"this picture {decoded.text}", where=path, remedy="Use a JPEG, PNG, WebP or BMP file.")
-    square = make_square(decoded.picture, resolution, "crop")
-    return fill_hidden(square, BACKGROUND) if channels == 4 else square
 
 
 def arrays_file(picture: NDArray[np.uint8], found: Sequence[Attention]) -> bytes:

@@ -93,7 +93,7 @@ def evaluate(
                 cache=cache,
                 progress=lambda a, b: tell("real features", a, b),
             )
-            protocol = _protocol(network, subject, images, config, real_side, seed)
+            protocol = protocol_of(network, subject, images, config, real_side, seed)
             for one in earlier[:1]:  # they have one protocol; before the work, which may take hours
                 require_same(protocol, one.protocol)
             drawn = collect(network, subject.batches(), len(subject), lambda a, b: tell("drawing and features", a, b))
@@ -108,7 +108,7 @@ def evaluate(
     return EvaluateResult(numbers, floor, notes, rows, out, time.perf_counter() - start)
 
 
-def _protocol(
+def protocol_of(
     network: FeatureNetwork, subject: Subject, images: ImageSet, config: DataConfig, real_side: RealSet, seed: int
 ) -> Protocol:
     """What the drawn pictures are measured under."""
@@ -128,6 +128,8 @@ def _protocol(
         real=len(real_side.ids),
         drawn=len(subject),
         labels=labels,
+        truncation=subject.truncation,
+        statistics=subject.statistics,
         ema=subject.ema,
         library=sagan.__version__,
         seed=seed,
@@ -164,10 +166,11 @@ def _measure(
         lacking.append("There are too few pictures to show what real ones score against each other.")
     halved = {"real": len(rest), "drawn": len(pretend), "split": f"{protocol.split}, halved"}
     floor_protocol = protocol.model_copy(update={**halved, "ema": None, "labels": "real"})
-    return _numbers(found, protocol), _numbers(floor, floor_protocol), lacking
+    return numbers_of(found, protocol), numbers_of(floor, floor_protocol), lacking
 
 
-def _numbers(found: Sequence[Measured], protocol: Protocol) -> list[Number]:
+def numbers_of(found: Sequence[Measured], protocol: Protocol) -> list[Number]:
+    """Figures with the protocol that they were measured under."""
     return [
         Number(metric=one.metric, value=one.value, settings=one.settings, higher=one.higher, protocol=protocol)
         for one in found

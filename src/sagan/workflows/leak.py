@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,22 +13,21 @@ from numpy.typing import NDArray
 from sagan.data.image_set import ImageSet
 from sagan.disk import write_atomic
 from sagan.errors import ConfigError, DataError
-from sagan.metrics.cache import FeatureCache
-from sagan.metrics.features import BATCH, FeatureNetwork
+from sagan.metrics.features import FeatureNetwork
 from sagan.metrics.leak import LeakVerdict, judge
 from sagan.metrics.nearest import CANDIDATES, FROM_FEATURES, Nearest, TrainingPictures
 from sagan.metrics.offline import offline_features
-from sagan.metrics.real import CHOICE, real_set
+from sagan.metrics.real import CHOICE
 from sagan.randomness import Stream, permutation
-from sagan.runtime import cache_folder, choose_runtime, memory_errors
+from sagan.runtime import choose_runtime, memory_errors
 from sagan.visualise.pairs_page import Pair, render_pairs
+from sagan.workflows.looking_up import Tell, training_pictures
 from sagan.workflows.run_folder import need_suffix
 from sagan.workflows.subjects import Subject, open_subject, real_pictures
 
 COUNT, BASELINE = 1000, 2000
 SHOWN = 24  # pairs on the page
 LEAST = 4 * (CANDIDATES + FROM_FEATURES)  # training pictures below which "the usual distance" means nothing
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -76,15 +74,7 @@ def leak(
         with closing(images):
             if len(images) < LEAST:
                 raise DataError(f"{len(images)} training pictures are too few to tell", remedy=f"It takes {LEAST}.")
-            real = real_set(
-                network,
-                images,
-                f"{config.fit} {config.background}",
-                cache=FeatureCache(cache_folder()),
-                progress=lambda a, b: tell("features", a, b),
-            )
-            parts = np.array_split(real.ids, -(-len(real.ids) // BATCH))
-            training = TrainingPictures((images.pictures(part) for part in parts), real.features)
+            training, real = training_pictures(network, images, config, tell)
             chosen = permutation(seed, Stream.METRIC, CHOICE, len(real.ids))[:baseline]
             usual = training.nearest(
                 training.small[chosen],

@@ -7,9 +7,9 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,23 @@ from PIL import Image
 from sagan.disk import ensure_folder, write_atomic
 from sagan.engines import EngineName, Precision, engine_runtime, open_engine
 from sagan.errors import ConfigError
-from sagan.models.network import Generator
-from sagan.runtime import memory_errors
-from sagan.sampling import Engine, draw, draw_labels
+from sagan.models.network import Discriminator, Generator
+from sagan.runtime import Runtime, memory_errors
+from sagan.sampling import Engine, paint
 from sagan.visualise.channels import as_image
 from sagan.visualise.grid import render_grid
-from sagan.workflows.openers import class_number, open_generator
+from sagan.workflows.mixing import name_of_mix, read_mix
+from sagan.workflows.moving import read_direction, read_latents
+from sagan.workflows.openers import OpenGenerator, open_both, open_generator
+from sagan.workflows.picks import Picks, pick, pick_given, pick_liked
+from sagan.workflows.rejection import best_of, drawn_for, judge, judge_mixed
 from sagan.workflows.run_folder import need_suffix, png, write_picture
+from sagan.workflows.seeds import MAX_SEEDS, read_liked, read_seeds, require_count, write_liked
+from sagan.workflows.standing import read_statistics, with_standing_statistics
+from sagan.workflows.walking import blend_classes
 
-MAX_SEEDS = 1_000_000
+__all__ = ["MAX_SEEDS", "SampleResult", "read_seeds", "sample"]
+
 MAX_GRID = 1024
 MAX_ARRAY = 2 << 30  # bytes of pictures in one npz, which is made in memory
 CHUNK = 256
@@ -35,7 +43,7 @@ Format = Literal["grid", "png", "npz"]
 
 @dataclass(frozen=True)
 class SampleResult:
-    """What was written. warnings: damaged checkpoints, newer than the one that was drawn from."""
+    """What was written. warnings: what a person should know, such as damaged checkpoints that were passed over."""
 
     paths: list[Path]
     count: int
@@ -49,8 +57,14 @@ def sample(
     *,
     n: int = 64,
     seeds: str | None = None,
+    seeds_from: Path | None = None,
     classes: str | None = None,
+    mix: str | None = None,
     trunc: float = 0.0,
+    keep_best: float = 1.0,
+    stats: str = "running",
+    latents: Path | None = None,
+    direction: str | None = None,
     out: Path | None = None,
     format: Format = "grid",
     engine: EngineName = "torch",
@@ -60,8 +74,13 @@ def sample(
     """Draw pictures and write them.
 
     source: a run, a checkpoint or a generator file.  n: how many, seeds 0 to n-1; `seeds` such as '0-63' or '3,7,20-29'
-    names them instead.  classes: names or numbers, 'cat,dog', or 'all'; pictures are shared out among them in order, a
-    grid gets one row each.  trunc: latents beyond this bound are drawn again; 0 for none.
+    names them instead, `seeds_from` names a list of them (`workflows.seeds`), with classes and truncations of their own.
+    classes: names or numbers, 'cat,dog', or 'all'; pictures are shared out among them in order, a grid gets one row each.
+    mix: one mixture of classes for all pictures, 'cat:2,dog:1'.  trunc: latents beyond this bound are drawn again; 0 for none.
+    keep_best: the share that is kept, by the discriminator's logit, of n / keep_best pictures, or of the named ones; beside
+    the pictures a list is written, by which `seeds_from` redraws them.  stats: of the batch norms, see `workflows.standing`.
+    latents: a file of latents to draw in place of seeds, as `sagan project` writes.  direction: 'FILE:INDEX:STRENGTH', what to
+    add to every latent, or several of them with commas between; see `workflows.directions`.
     out: a PNG file for a grid, a folder for single PNGs, an npz file for arrays (pictures, seeds, labels). Single PNGs and
     arrays have the generator's channels: grey, RGB, or RGB with alpha. A seed named twice is drawn twice, save that single
     PNGs each need a name of their own.
@@ -70,78 +89,146 @@ def sample(
     """
     if format != "png":
         need_suffix(out, ".npz" if format == "npz" else ".png", "an array" if format == "npz" else "a grid")
+    _refuse_both(seeds=seeds, seeds_from=seeds_from, latents=latents)
+    _refuse_both(classes=classes, mix=mix)
+    policy = read_statistics(stats)
+    candidates = drawn_for(n, keep_best)  # refuses a share that is none
+    if latents is not None and keep_best < 1:
+        raise ConfigError("keep-best chooses among seeds, not among latents", remedy="Leave out one of them.")
     runtime = engine_runtime(engine, device)
-    opened = open_generator(source, runtime=runtime)
-    wanted = read_seeds(seeds) if seeds else list(range(_count(n)))
-    labels = _labels(wanted, classes, opened.classes)
-    start = time.perf_counter()
-    if format == "png":
-        paths = _single_paths(out or Path("samples"), wanted, labels, opened.classes)
-    elif format == "npz":
-        paths = [out or Path("samples.npz")]
-        _refuse_large_array(len(wanted), opened.generator.resolution, opened.generator.channels)
+    opened, judged_by = _open(source, keep_best, runtime)
+    names, generator = opened.classes, opened.generator
+    moved_by, notes = (None, []) if direction is None else read_direction(direction, generator)
+    if latents is not None:
+        found, more = read_latents(latents, opened)
+        picks, notes = pick_given(found, classes, names), [*notes, *more]
+    elif seeds_from is not None:
+        picks = pick_liked(read_liked(seeds_from), classes, trunc, names)
     else:
-        paths = [out or Path("samples.png")]
-        _refuse_large_grid(len(wanted))
-    drawing = _Drawing(
-        opened.generator, open_engine(engine, opened.generator, runtime, precision), wanted, labels, trunc
-    )
+        wanted = read_seeds(seeds) if seeds else range(require_count(candidates))
+        picks = pick(wanted, classes, trunc, names)
+    named = seeds is not None or seeds_from is not None or latents is not None
+    kept = max(1, round(len(picks) * keep_best)) if named else n
+    shares = None if mix is None else read_mix(mix, names)
+    start = time.perf_counter()
+    target = out or Path({"png": "samples", "npz": "samples.npz", "grid": "samples.png"}[format])
+    mixed = None if shares is None else name_of_mix(shares, names)
     if format == "png":
+        _single_paths(target, picks, names, mixed)  # refuses names that would be double
+    elif format == "npz":
+        _refuse_large_array(kept, generator.resolution, generator.channels)
+    else:
+        _refuse_large_grid(kept)
+    if policy is not None:
+        generator = with_standing_statistics(generator, policy, trunc)
+    if shares is not None:
+        generator = blend_classes(generator, shares[None])
+    drawing = _Drawing(generator, open_engine(engine, generator, runtime, precision), picks, shares, moved_by)
+    logits = None
+    if judged_by is not None:
+        logits = np.concatenate([_judge(judged_by, drawn, drawing, part) for part, drawn in drawing.chunks()])
+        best = best_of(logits, drawing.labels, kept)
+        drawing, logits = drawing.rows(best), logits[best]
+    paths = [target]
+    if format == "png":
+        paths = _single_paths(target, drawing.picks, names, mixed)
         _write_singles(paths, drawing)
     elif format == "npz":
-        write_atomic(paths[0], _npz(_pictures(drawing), wanted, labels))
+        write_atomic(target, _npz(drawing, logits))
     else:
-        write_picture(paths[0], _grid(_pictures(drawing), labels, opened.classes, by_class=classes is not None))
-    return SampleResult(paths, len(wanted), time.perf_counter() - start, opened.warnings)
+        grid = _grid(_pictures(drawing), drawing.labels, names, by_class=classes is not None)
+        write_picture(target, grid)
+    warnings = [*opened.warnings, *notes]
+    if logits is not None:
+        listed = target / "seeds.txt" if format == "png" else target.with_suffix(".seeds.txt")
+        options = {"trunc": f"{trunc:g}" if trunc else None, "mix": mix, "stats": stats, "direction": direction}
+        _write_list(listed, drawing, logits, len(picks), names, options)
+        paths = [*paths, listed]
+        warnings.append(
+            f"{kept:,} of {len(picks):,} pictures kept, by the discriminator's logit: those it takes most for real. They differ"
+            " less from each other than the generator's usual ones, so no score of them is the generator's."
+        )
+    return SampleResult(paths, kept, time.perf_counter() - start, tuple(warnings))
+
+
+def _refuse_both(**words: object) -> None:
+    given = [name.replace("_", "-") for name, word in words.items() if word is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} are both given", remedy="Leave out one of them.")
+
+
+def _open(source: str | Path, keep_best: float, runtime: Runtime) -> tuple[OpenGenerator, Discriminator | None]:
+    """The generator, and its discriminator where pictures are to be judged."""
+    if keep_best == 1:
+        return open_generator(source, runtime=runtime), None
+    opened, discriminator = open_both(source, runtime=runtime)
+    if discriminator is None:
+        raise ConfigError(
+            "keep-best needs the discriminator, which is not in this file",
+            where=source,
+            remedy="Name the run's folder or a checkpoint of it, or leave out --keep-best.",
+        )
+    return opened, discriminator
 
 
 @dataclass(frozen=True)
 class _Drawing:
-    """What is drawn, and what draws it. seeds, labels: one a picture."""
+    """What is drawn, and what draws it.  shares: of the classes (K,), when all pictures are of one mixture.
+
+    moved_by: (z_dim,), added to every latent.
+    """
 
     generator: Generator
     engine: Engine
-    seeds: Sequence[int]
-    labels: NDArray[np.int64]
-    trunc: float
+    picks: Picks
+    shares: NDArray[np.float32] | None
+    moved_by: NDArray[np.float32] | None = None
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,), for the generator that draws: a mixture is its only class."""
+        return self.picks.labels if self.shares is None else np.zeros(len(self.picks), dtype=np.int64)
+
+    def rows(self, places: NDArray[np.int64]) -> _Drawing:
+        """Some of the pictures."""
+        return replace(self, picks=self.picks.rows(places))
 
     def chunks(self) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-        """Places among the seeds, and the pictures that belong there; never more than CHUNK at once."""
-        for first in range(0, len(self.seeds), CHUNK):
+        """Places among the pictures, and those that belong there; never more than CHUNK at once."""
+        for first in range(0, len(self.picks), CHUNK):
             part = slice(first, first + CHUNK)
-            labels = self.labels[part].tolist()
-            yield part, draw(self.generator, self.seeds[part], labels, truncation=self.trunc, engine=self.engine)
+            latents = self.picks.latents(part, self.generator.z_dim)
+            if self.moved_by is not None:
+                latents = latents + self.moved_by
+            yield part, paint(self.generator, latents, self.labels[part], engine=self.engine)
 
 
-def read_seeds(words: str) -> list[int]:
-    """'0-63' or '3,7,20-29' -> the seeds in that order. Raises ConfigError."""
-    seeds: list[int] = []
-    for word in words.replace(" ", "").strip("[]").split(","):
-        match = re.fullmatch(r"(\d{1,19})(?:-(\d{1,19}))?", word)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if last < first or last >= 2**63:
-            raise ConfigError(f"seeds are {words!r}", remedy="Write numbers and ranges like 0-63 or 3,7,20-29.")
-        _count(len(seeds) + last - first + 1)
-        seeds.extend(range(first, last + 1))
-    return seeds
+def _judge(
+    discriminator: Discriminator, pictures: NDArray[np.uint8], drawing: _Drawing, part: slice
+) -> NDArray[np.float64]:
+    """The logits of the pictures of one chunk."""
+    if drawing.shares is not None:
+        return judge_mixed(discriminator, pictures, drawing.shares)
+    return judge(discriminator, pictures, drawing.labels[part] if discriminator.classes else None)
 
 
-def _count(n: int) -> int:
-    if not 1 <= n <= MAX_SEEDS:
-        raise ConfigError(f"{n:,} pictures were asked for", remedy=f"Ask for 1 to {MAX_SEEDS:,}.")
-    return n
-
-
-def _labels(seeds: Sequence[int], words: str | None, names: Sequence[str]) -> NDArray[np.int64]:
-    """One class a picture: the ones asked for in equal shares, in order; else what each seed draws."""
-    if words is None:
-        return draw_labels(seeds, len(names))
-    if not names:
-        raise ConfigError("this generator has no classes", remedy="Leave out --classes.")
-    everything = words == "all" and "all" not in names
-    chosen = range(len(names)) if everything else [class_number(w.strip(), names) for w in words.strip("[]").split(",")]
-    places = np.arange(len(seeds)) * len(chosen) // len(seeds)
-    return np.asarray(list(chosen), dtype=np.int64)[places]
+def _write_list(
+    path: Path,
+    drawing: _Drawing,
+    logits: NDArray[np.float64],
+    drawn: int,
+    names: Sequence[str],
+    options: dict[str, str | None],
+) -> None:
+    """The list of what was kept."""
+    said = "".join(f" --{name} {word}" for name, word in options.items() if word not in (None, "running"))
+    remarks = [
+        f"{len(drawing.picks)} of {drawn} pictures, each among the best of its class by the discriminator's logit",
+        f"drawn again by sagan sample ... --seeds-from {path.name}{said}",
+        "seed, class, truncation, logit",
+    ]
+    named = drawing.picks.named(names if drawing.shares is None else (), [f"{logit:.4f}" for logit in logits])
+    write_atomic(path, write_liked(named, remarks).encode("utf-8"))
 
 
 def _refuse_large_grid(count: int) -> None:
@@ -164,7 +251,7 @@ def _refuse_large_array(count: int, resolution: int, channels: int) -> None:
 def _pictures(drawing: _Drawing) -> NDArray[np.uint8]:
     """All pictures: (n, R, R, C)."""
     side, channels = drawing.generator.resolution, drawing.generator.channels
-    pictures = np.empty((len(drawing.seeds), side, side, channels), dtype=np.uint8)
+    pictures = np.empty((len(drawing.picks), side, side, channels), dtype=np.uint8)
     for part, drawn in drawing.chunks():
         pictures[part] = drawn
     return pictures
@@ -182,9 +269,11 @@ def _grid(
     return render_grid(pictures, columns)
 
 
-def _single_paths(folder: Path, seeds: Sequence[int], labels: NDArray[np.int64], names: Sequence[str]) -> list[Path]:
-    """One file a picture. Raises ConfigError when two would have the same."""
-    paths = [folder / _name(seed, label, names) for seed, label in zip(seeds, labels.tolist(), strict=True)]
+def _single_paths(folder: Path, picks: Picks, names: Sequence[str], mixed: str | None) -> list[Path]:
+    """One file a picture. mixed: the name of the mixture that all are of. Raises ConfigError when two would have the same."""
+    words = [mixed or (names[label] if names else "") for label in picks.labels.tolist()]
+    kind = "seed" if picks.given is None else "latent"
+    paths = [folder / _name(kind, seed, word) for seed, word in zip(picks.seeds, words, strict=True)]
     if len(set(paths)) < len(paths):
         twice = next(path for path, count in Counter(paths).items() if count > 1)
         remedy = "Name each seed once, or use --format grid or npz."
@@ -200,13 +289,27 @@ def _write_singles(paths: Sequence[Path], drawing: _Drawing) -> None:
             write_atomic(path, png(as_image(picture)))
 
 
-def _name(seed: int, label: int, names: Sequence[str]) -> str:
+def _name(kind: str, seed: int, word: str) -> str:
     """seed-0000007.png, or seed-0000007-cat.png: the name says how to draw it again."""
-    suffix = "-" + re.sub(r"[^\w]+", "_", names[label])[:40] if names else ""
-    return f"seed-{seed:07d}{suffix}.png"
+    suffix = "-" + re.sub(r"[^\w]+", "_", word)[:40] if word else ""
+    return f"{kind}-{seed:07d}{suffix}.png"
 
 
-def _npz(pictures: NDArray[np.uint8], seeds: Sequence[int], labels: NDArray[np.int64]) -> bytes:
+def _npz(drawing: _Drawing, logits: NDArray[np.float64] | None) -> bytes:
+    """pictures, seeds or latents, labels (-1 in a mixture); truncations, mix and logits where there are any."""
+    picks = drawing.picks
+    arrays: dict[str, Any] = {"pictures": _pictures(drawing)}
+    if picks.given is None:
+        arrays["seeds"] = np.asarray(picks.seeds, dtype=np.int64)
+    else:
+        arrays["latents"] = picks.given
+    arrays["labels"] = picks.labels if drawing.shares is None else np.full(len(picks), -1)
+    if picks.truncations.any():
+        arrays["truncations"] = picks.truncations
+    if drawing.shares is not None:
+        arrays["mix"] = drawing.shares
+    if logits is not None:
+        arrays["logits"] = logits
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, pictures=pictures, seeds=np.asarray(seeds, dtype=np.int64), labels=labels)
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

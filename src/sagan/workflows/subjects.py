@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,12 @@ from sagan.errors import ConfigError, DataError
 from sagan.metrics.real import CHOICE
 from sagan.randomness import Stream, permutation
 from sagan.runtime import available_cores
-from sagan.sampling import draw, draw_labels
+from sagan.sampling import paint
 from sagan.workflows.openers import open_generator
+from sagan.workflows.picks import pick
 from sagan.workflows.run_folder import RunFolder
 from sagan.workflows.sharing.layout import is_shared, shared_record
+from sagan.workflows.standing import read_statistics, with_standing_statistics
 
 CHUNK = 256  # a multiple of sampling's inner batch
 PEEK = 16  # pictures of a folder that are looked at for their size
@@ -40,6 +42,7 @@ class Subject:
     fetch: places (k,) in 0..count-1 -> pictures (k, R, R, C) uint8, the same ones at every call.  They are in no order:
     not class by class, which would show in what is measured part by part.
     name_of: place -> what a person calls that picture.  config: the record of the run it belongs to, if it is known.
+    truncation, statistics: with which they were drawn.
     release: gives file handles back.
     """
 
@@ -53,6 +56,8 @@ class Subject:
     name_of: Callable[[int], str]
     config: RunConfig | None = None
     warnings: tuple[str, ...] = ()
+    truncation: float = 0.0
+    statistics: str = "running"
     release: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
@@ -78,32 +83,46 @@ def open_subject(path: str | Path, n: int, seed: int, device: str) -> Subject:
     with disk_errors(path):
         is_generator = (path / "run.toml").exists() or (path / "generator.safetensors").exists()
         is_generator |= path.suffix == ".safetensors" or not path.exists()
-    return _drawn(path, n, seed, device) if is_generator else _files(path, n, seed)
+    if not is_generator:
+        return _files(path, n, seed)
+    return drawn_subject(path, range(seed * n, (seed + 1) * n), device)
 
 
-def _drawn(path: Path, n: int, seed: int, device: str) -> Subject:
+def drawn_subject(
+    path: Path,
+    seeds: Sequence[int],
+    device: str,
+    *,
+    classes: str | None = None,
+    trunc: float = 0.0,
+    stats: str = "running",
+) -> Subject:
+    """The pictures of these seeds.  classes, trunc, stats: as `sagan sample` has them. Raises as `open_subject` does."""
+    policy = read_statistics(stats)
     runtime = engine_runtime("torch", device)
     opened = open_generator(path, runtime=runtime)
-    engine = open_engine("torch", opened.generator, runtime, "fp32")
-    seeds = range(seed * n, (seed + 1) * n)
-    labels = draw_labels(seeds, len(opened.classes))
+    generator = opened.generator if policy is None else with_standing_statistics(opened.generator, policy, trunc)
+    engine = open_engine("torch", generator, runtime, "fp32")
+    picks = pick(seeds, classes, trunc, opened.classes)
     config = run_record(opened.source)
 
     def fetch(places: NDArray[np.int64]) -> Pictures:
-        chosen = [seeds[place] for place in places.tolist()]
-        return draw(opened.generator, chosen, labels[places].tolist(), engine=engine)
+        chosen = picks.rows(places)
+        return paint(generator, chosen.latents(slice(None), generator.z_dim), chosen.labels, engine=engine)
 
     return Subject(
         name=str(path),
         resolution=opened.generator.resolution,
         channels=opened.generator.channels,
         classes=opened.classes,
-        labels=labels,
+        labels=picks.labels,
         ema=config is None or config.training.ema > 0,
         fetch=fetch,
         name_of=lambda place: f"seed {seeds[place]}",
         config=config,
         warnings=opened.warnings,
+        truncation=trunc,
+        statistics=stats if policy is None else str(policy),
     )
 
 

@@ -38,15 +38,19 @@ def walk(
     loop: bool,
     bend: Bend = "sphere",
     truncation: float = 0.0,
+    given: Latent | None = None,
 ) -> Walk:
     """From each seed, with its class, to the next in `between` equal steps, and back to the first with `loop`.
 
-    seeds, labels: two or more.  classes: K, 0 for none.  bend: along the arc between two latents, on which samples of a
+    seeds, labels: two or more.  given: latents (k, z_dim) that come before those of the seeds; labels then begin with theirs.
+    classes: K, 0 for none.  bend: along the arc between two latents, on which samples of a
     normal distribution lie, or straight through the sparse middle.  Without `loop` the last seed is the last frame.
     """
     keys = draw_latents(seeds, z_dim, truncation)
-    shares = np.eye(classes)[np.asarray(labels)] if classes else np.zeros((len(seeds), 0))
-    following = [*range(1, len(seeds)), 0] if loop else list(range(1, len(seeds)))
+    if given is not None:
+        keys = np.concatenate([given, keys])
+    shares = np.eye(classes)[np.asarray(labels)] if classes else np.zeros((len(keys), 0))
+    following = [*range(1, len(keys)), 0] if loop else list(range(1, len(keys)))
     latents, mixes = [], []
     for first, second in zip(range(len(following)), following, strict=True):
         for step in range(between):

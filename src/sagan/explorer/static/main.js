@@ -2,6 +2,7 @@
 
 import { column, distance, entropy, largest, placeOf, row } from "./attention.js";
 import { get, post, scene, Trouble, upload } from "./api.js";
+import { Liked } from "./liked.js";
 import { watch } from "./live.js";
 import { layerChoice, numberBoxes, pinPanel, sampleButton } from "./parts.js";
 import { Canvas, dot, listen } from "./stage.js";
@@ -15,6 +16,7 @@ const stage = new Canvas($("picture"));
 const percent = (value) => `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
 
 let facts;
+let liked; // the seeds that were kept
 let state = read(location.hash);
 let shown = null; // the scene on the stage
 let pointer = null; // the pixel pointed at
@@ -155,6 +157,20 @@ function showCommand() {
   $("figure").title = $("figure").disabled ? "Pin a point first" : "";
 }
 
+/** The picture on the stage as a list of seeds names it; null for one that no seed draws. */
+function keepable() {
+  if (!shown || state.picture || state.share || shown.facts.label === undefined) return null;
+  return { seed: state.seed, label: shown.facts.label, truncation: state.truncation };
+}
+
+function showKept() {
+  const picture = keepable();
+  $("keep").disabled = !picture;
+  $("keep").setAttribute("aria-pressed", String(Boolean(picture && liked.has(picture))));
+  $("kept").hidden = !liked.lines.length;
+  $("kept").textContent = `List of ${liked.lines.length} kept`;
+}
+
 /** Bring everything in line with the scene and the state. */
 function refresh() {
   if (!shown) return;
@@ -165,6 +181,7 @@ function refresh() {
   drawPins();
   draw();
   showCommand();
+  showKept();
   remember();
 }
 
@@ -383,6 +400,12 @@ function bind() {
   $("figure").addEventListener("click", () => exported("png"));
   $("arrays").addEventListener("click", () => exported("npz"));
   $("link").addEventListener("click", (event) => copy(location.origin + "/" + write(state), event.target));
+  $("keep").addEventListener("click", () => {
+    const picture = keepable(); // a newer one may be on its way to the stage
+    if (picture) liked.toggle(picture);
+    showKept();
+  });
+  $("kept").addEventListener("click", () => save(liked.file(), "liked.txt"));
   $("copy").addEventListener("click", (event) => copy($("command").textContent, event.target));
   $("file").addEventListener("change", (event) => {
     take(event.target.files[0]);
@@ -458,6 +481,7 @@ await attempt(async () => {
   await loadFacts();
   document.title = `${facts.name} · sagan explore`;
   $("name").textContent = facts.name;
+  liked = new Liked(facts.name, facts.classes);
   $("own").hidden = !facts.layers.some(({ name }) => name.startsWith("D"));
   fillClasses($("class"), "any");
   fillClasses($("towards-class"), "the same");
