@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -61,7 +62,7 @@ class _System:
     """A file system of fsspec. Closing it is its own business."""
 
     def __init__(self, place: str) -> None:
-        self.system, self.root = _system_of(place)
+        self.system = _system_of(place)
 
     def close(self) -> None:
         """See Handles."""
@@ -110,17 +111,19 @@ def _local(place: str) -> list[Shard]:
     if path.is_dir():
         root = path
         paths = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
-    elif PATTERN.search(place) or RANGE.search(place):
+    elif not path.exists() and (PATTERN.search(place) or RANGE.search(place)):
         paths = [Path(one) for part in expand(str(path)) for one in _matches(part)]
         root = Path(os.path.commonpath([one.parent for one in paths])) if paths else path
     else:
         root, paths = path.parent, [path]
     try:
-        return [Shard(one.relative_to(root).as_posix(), str(one), one.stat().st_size) for one in dict.fromkeys(paths)]
+        found = [(one, one.stat()) for one in dict.fromkeys(paths)]
     except FileNotFoundError as error:
         raise DataError("does not exist", where=error.filename or place, remedy=GIVE) from None
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", where=error.filename or place, remedy=GIVE) from None
+    whole = [(one, about) for one, about in found if stat.S_ISREG(about.st_mode)]  # opening a pipe would wait for ever
+    return [Shard(one.relative_to(root).as_posix(), str(one), about.st_size) for one, about in whole]
 
 
 def _matches(pattern: str) -> list[str]:
@@ -142,7 +145,7 @@ def expand(words: str) -> list[str]:
 
 def _remote(place: str) -> list[Shard]:
     def look() -> list[Shard]:
-        system, _ = _system_of(place)
+        system = _system_of(place)
         wanted = [system._strip_protocol(one) for one in expand(place)]
         paths: dict[str, Any] = {}
         for one in wanted:
@@ -184,16 +187,16 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def _system_of(place: str) -> tuple[Any, str]:
+def _system_of(place: str) -> Any:
+    """The file system of an address."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise _needs(error, place) from None
     try:
-        system, root = url_to_fs(expand(place)[0])
+        return url_to_fs(expand(place)[0])[0]
     except ImportError as error:
         raise _needs(error, place) from None
-    return system, root
 
 
 def _needs(error: ImportError, place: str) -> ResourceError:
