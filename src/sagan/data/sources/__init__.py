@@ -85,7 +85,7 @@ def _must_exist(path: Path) -> None:
         raise DataError(
             "is an address, and only local files are read",
             where=text,
-            remedy=f"Train on its shards as stream:{text}; or download it, then give {KINDS}.",
+            remedy=f"Train on its shards as stream:{re.sub(r'(?<=:)/(?!/)', '//', text)}; or download it, then give {KINDS}.",
         )
     raise DataError("does not exist", where=path, remedy=_suggestion(path))
 
