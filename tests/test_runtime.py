@@ -248,7 +248,53 @@ def test_tuning_the_allocator_twice_does_no_harm(monkeypatch):
     tune_allocator.cache_clear()
 
 
+def test_a_containers_limit_bounds_free_memory(monkeypatch, tmp_path):
+    (tmp_path / "meminfo").write_text("MemAvailable:    8388608 kB\n")
+    (tmp_path / "own").write_text("4:memory:/job/7\n0::/job/7\n")
+    monkeypatch.setattr(runtime, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(runtime, "OWN_GROUP", tmp_path / "own")
+    monkeypatch.setattr(runtime, "CGROUPS", tmp_path)
+    assert free_memory() == 8 << 30
+    group = tmp_path / "job" / "7"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text("max\n")
+    (group / "memory.current").write_text(f"{3 << 30}\n")
+    (group / "memory.stat").write_text(f"anon 5\ninactive_file {1 << 30}\n")
+    assert free_memory() == 8 << 30
+    (group / "memory.max").write_text(f"{4 << 30}\n")
+    assert free_memory() == 2 << 30, "what files hold is given back when asked"
+    old = tmp_path / "memory" / "job" / "7"
+    old.mkdir(parents=True)
+    (old / "memory.limit_in_bytes").write_text("1000")
+    (old / "memory.usage_in_bytes").write_text("2000")
+    (old / "memory.stat").write_text("total_inactive_file 100\n")
+    assert free_memory() == 0
+    (old / "memory.limit_in_bytes").write_text(str(0x7FFFFFFFFFFFF000))
+    (tmp_path / "memory" / "job" / "memory.limit_in_bytes").write_text("4096")  # that of a group above
+    (tmp_path / "memory" / "job" / "memory.usage_in_bytes").write_text("96")
+    (tmp_path / "memory" / "job" / "memory.stat").write_text("")
+    assert free_memory() == 4000
+
+
+def test_the_most_that_tensors_held():
+    here = Runtime(torch.device("cpu"), 1)
+
+    def work():
+        first = torch.zeros(1000, 1000)
+        second = first + 1
+        del first
+        third = second * 2
+        return third.view(-1).sum(), second
+
+    assert here.peak_memory(work) == pytest.approx(8e6, abs=100)
+    weight = torch.ones(250_000, requires_grad=True)
+    assert here.peak_memory(lambda: weight.exp().exp().exp()) == 3e6, "kept for a backward pass"
+    assert here.peak_memory(lambda: weight.exp().exp().exp().sum().backward()) >= 4e6, "what that makes counts too"
+    assert here.peak_memory(lambda: weight.view(-1)[:10]) == 0, "a view takes nothing"
+
+
 def test_free_memory_is_what_the_system_says(monkeypatch, tmp_path):
+    monkeypatch.setattr(runtime, "CGROUPS", tmp_path / "none")
     said = tmp_path / "meminfo"
     monkeypatch.setattr(runtime, "MEMORY", said)
     assert free_memory() is None

@@ -12,7 +12,7 @@
     ├── HealthError                 6   training went wrong in finite numbers
     ├── BusyError                   7   another process owns the run folder
     ├── RefusedError                8   refused for safety
-    ├── PeerError                  75   a peer or device was lost: try again
+    ├── PeerError                  75   a peer, a device or the place of a stream was lost: try again
     └── Interrupted           130/143   stopped by a signal, with a checkpoint saved
 
 A message has three parts: what is wrong, where, and the remedy. It is one line, fit for a terminal.
@@ -109,7 +109,7 @@ class RefusedError(SaganError):
 
 
 class PeerError(SaganError):
-    """A peer process or a device was lost; the same command may be tried again."""
+    """A peer process, a device or the place of a stream was lost; the same command may be tried again."""
 
     exit_code = 75
 

@@ -46,6 +46,7 @@ class Stream(IntEnum):
     AUGMENT_GENERATOR = 18  # changes of the fakes of a generator update; index: picture of that
     AUGMENT_PAIR = 19  # changes of the real pictures that its loss pairs with them
     CONSISTENCY = 20  # shifts that D's answer should not depend on; index: picture of a discriminator update
+    WINDOW = 21  # order within a window of a stream; index: (epoch * lanes + lane) * windows + window
 
 
 def philox(counter: NDArray[np.uint64], key: tuple[NDArray[np.uint64], NDArray[np.uint64]]) -> NDArray[np.uint64]:

@@ -23,10 +23,11 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
-def option(default: Any, help: str, *, resume: Resume = "structural", **limits: Any) -> Any:
+def option(default: Any, help: str, *, resume: Resume = "structural", word: str = "", **limits: Any) -> Any:
     """An option of a run.
 
     default: its value when nobody says otherwise.  help: one line for the help text and the docs.
-    resume: see the module.  limits: pydantic's `ge`, `gt`, `le`, `lt` and so on.
+    resume: see the module.  word: may be said in its place where a record is assembled, never stored in one.
+    limits: pydantic's `ge`, `gt`, `le`, `lt` and so on.
     """
-    return Field(default=default, description=help, json_schema_extra={"resume": resume}, **limits)
+    return Field(default=default, description=help, json_schema_extra={"resume": resume, "word": word}, **limits)

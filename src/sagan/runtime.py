@@ -7,16 +7,19 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, UntypedStorage, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from sagan.errors import ConfigError, ResourceError
 from sagan.ranks import Launch
@@ -25,6 +28,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 CGROUPS = Path("/sys/fs/cgroup")  # where Linux says how much processor time a container may use
 MEMORY = Path("/proc/meminfo")  # where it says how much memory is left
+OWN_GROUP = Path("/proc/self/cgroup")  # and which container's limits are this process's
 SMALLER_BATCH = "Use a smaller --batch-size, or --grad-accum 2 to work through it in parts."
 OUT_OF_MEMORY = ("defaultcpuallocator: can't allocate memory", "not enough memory", "out of memory")  # in small letters
 
@@ -77,6 +81,24 @@ class Runtime:
         assert not probe.any()
         for network in networks:
             network.compile(dynamic=False)
+
+    def free_memory(self) -> int | None:
+        """Bytes that tensors may still take here; None where nobody says."""
+        if self.device.type == "cuda":
+            cached = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+            return torch.cuda.mem_get_info(self.device)[0] + cached
+        return free_memory()
+
+    def peak_memory(self, work: Callable[[], object]) -> int:
+        """Bytes that tensors took at most while `work()` ran, beyond those that were there before."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            before = torch.cuda.memory_allocated(self.device)
+            work()
+            return torch.cuda.max_memory_allocated(self.device) - before
+        with _Tally() as tally:
+            work()
+        return tally.most
 
     def synchronise(self) -> None:
         """Wait until the device has done all that it was asked, so that a clock read now is right."""
@@ -136,16 +158,49 @@ def read_launch() -> Launch | None:
         ) from None
 
 
+class _Tally(TorchDispatchMode):
+    """Inside, the bytes of every tensor that an operation makes are counted for as long as it lives.
+
+    What kernels take for themselves is not seen. The storages of results that share one are counted once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's has no types
+        self._held: dict[int, tuple[int, weakref.ref[UntypedStorage]]] = {}
+        self._now = self.most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        known = {id(leaf.untyped_storage()) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                storage = leaf.untyped_storage()
+                if id(storage) not in known and id(storage) not in self._held:
+                    self._hold(storage)
+        return result
+
+    def _hold(self, storage: UntypedStorage) -> None:
+        key, size = id(storage), storage.nbytes()
+
+        def freed(_: object) -> None:
+            self._now -= size
+            del self._held[key]
+
+        self._held[key] = size, weakref.ref(storage, freed)
+        self._now += size
+        self.most = max(self.most, self._now)
+
+
 def has_accelerator() -> bool:
     """Whether `auto` would find something faster than the processor."""
     return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
 @contextmanager
-def memory_errors(remedy: str = SMALLER_BATCH) -> Iterator[None]:
+def memory_errors(remedy: str | Callable[[], str] = SMALLER_BATCH) -> Iterator[None]:
     """Inside, running out of memory, the device's or the machine's, is a ResourceError of one line.
 
-    Other errors pass unchanged, also other RuntimeErrors.
+    remedy: what to do about it, or what says so then. Other errors pass unchanged, also other RuntimeErrors.
     """
     try:
         yield
@@ -157,16 +212,41 @@ def memory_errors(remedy: str = SMALLER_BATCH) -> Iterator[None]:
         asked = re.search(r"tried to allocate ([\d.]+ \w+)", text, re.IGNORECASE)
         raise ResourceError(
             "out of memory" + (f" when {asked[1]} more were needed" if asked else ""),
-            remedy=remedy,
+            remedy=remedy if isinstance(remedy, str) else remedy(),
         ) from error
 
 
 def free_memory() -> int | None:
-    """Bytes of memory that the machine can still give without swapping; None where the system does not say."""
+    """Bytes of memory that this process can still get without swapping; None where the system does not say.
+
+    The least of what the machine has left and what a container's limit leaves.
+    """
+    left = list(_left_in_groups())
     with suppress(OSError, UnicodeDecodeError):
         if found := re.search(r"MemAvailable:\s+(\d+) kB", MEMORY.read_text(encoding="utf-8")):
-            return int(found[1]) << 10
-    return None
+            left.append(int(found[1]) << 10)
+    return min(left, default=None)
+
+
+def _left_in_groups() -> Iterator[int]:
+    """What the limits on this process's memory leave, in either version of cgroups; nothing where there is no limit.
+
+    What the system holds of files and gives back when asked (inactive_file) does not count as used.
+    """
+    groups = {CGROUPS, CGROUPS / "memory"}
+    with suppress(OSError, UnicodeDecodeError):
+        own = re.findall(r"^\d+:(?:|.*\bmemory\b.*):/(.+)$", OWN_GROUP.read_text(encoding="utf-8"), re.MULTILINE)
+        paths = {path for name in own for path in (Path(name), *Path(name).parents)}
+        groups |= {root / path for root in tuple(groups) for path in paths}
+    for folder in groups:
+        for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            with suppress(OSError, ValueError):  # "max" stands for no limit
+                most, used = int((folder / limit).read_text()), int((folder / usage).read_text())
+                held = re.search(
+                    r"^(?:total_)?inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE
+                )
+                if most < 1 << 60:  # version 1 says so that there is no limit
+                    yield max(0, most - used + (int(held[1]) if held else 0))
 
 
 def require_memory(count: int, what: str) -> None:

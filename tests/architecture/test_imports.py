@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 CORE = {"torch", "numpy", "PIL", "safetensors", "pydantic", "pydantic_core", "tyro", "rich", "tomli_w"}
 OPTIONAL = {
     "pyarrow",
+    "fsspec",
     "torch.utils.tensorboard",
     "onnx",
     "onnxruntime",

@@ -144,7 +144,7 @@ def test_mistakes_are_one_line_and_code_2(train, capsys, words, line):
 
 def test_dry_run_prints_the_record_and_stops(train, workflow, capsys):
     plans = workflow(
-        "plan", "plan", lambda config: SimpleNamespace(config=config, rows=[("memory", "2 GiB"), ("steps", "9")])
+        "plan", "plan", lambda config, **_: SimpleNamespace(config=config, rows=[("memory", "2 GiB"), ("steps", "9")])
     )
     assert main(["train", "photos", "--preset", "sagan-64", "--dry-run"]) == 0
     assert len(plans) == 1 and not train

@@ -338,7 +338,8 @@ def test_bench(workflow, capsys):
     (config,), options = rows[-1]
     assert options == {"rounds": 2} and (config.preset, config.training.batch_size) == ("gan-32", 8)
     assert capsys.readouterr().out == "a training step  0.50 s\n"
-    assert main(["bench", "--rounds", "0"]) == 2 and main(["bench", "--data", "photos"]) == 2
+    assert main(["bench", "--rounds", "0"]) == 2 and main(["bench", "one", "two"]) == 2
+    assert main(["bench", "photos", "--workers", "2"]) == 0 and rows[-1][0][0].data.data == "photos"
 
 
 def test_info_and_presets(workflow, capsys):

@@ -34,7 +34,7 @@ def test_a_path_that_is_not_there(told, photos, tmp_path):
 @pytest.mark.parametrize("where", ["http://example.org/a.zip", "hf://datasets/x"])
 def test_an_address(told, where):
     code, line = told("train", where, *SMALL)
-    assert code == 3 and "only local files are read. Download it" in line
+    assert code == 3 and f"only local files are read. Train on its shards as stream:{where}; or download it" in line
 
 
 def test_pictures_of_which_none_can_be_read(told, own_photos):

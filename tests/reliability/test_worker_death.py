@@ -21,21 +21,21 @@ def test_a_restart_at_another_place_is_noticed(tmp_path, monkeypatch):
 
 
 def test_a_picture_that_is_not_named_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(batches.Batches, "_suspect", lambda self, loss: None)
+    monkeypatch.setattr(workers, "LOSSES", 99)  # at one picture, before it is named
     monkeypatch.setattr(worker_death, "DataError", Exception)  # what comes in its place
     outcome = worker_death.prove(1, 0, tmp_path)
     assert len(outcome.failures) == 1 and "told a decoding process was ended by SIGKILL" in outcome.failures[0]
 
 
 def test_the_wrong_picture_is_noticed(tmp_path, monkeypatch):
-    really = workers.Workers._lost
+    really = workers.Crew._lost
 
     def another(self, number, how):
         loss = really(self, number, how)
         loss.picture = (loss.picture + 1) % 24
         return loss
 
-    monkeypatch.setattr(workers.Workers, "_lost", another)
+    monkeypatch.setattr(workers.Crew, "_lost", another)
     outcome = worker_death.prove(1, 0, tmp_path)
     assert len(outcome.failures) == 1 and "told /" in outcome.failures[0]
 

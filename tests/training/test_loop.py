@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sagan.errors import NumericError
+from sagan.errors import NumericError, PeerError
 from sagan.ranks import ALONE
 from sagan.training.config import TrainingConfig
-from sagan.training.loop import Chore, Length, length_of, run_loop
+from sagan.training.loop import Chore, Length, Starved, length_of, run_loop
 
 NEVER = Length(None, None, None)
 
@@ -31,27 +31,34 @@ def play(monkeypatch):
             game.rollbacks = (*game.rollbacks, broke_at)
 
     class Numbers:
-        """Batches that are their numbers."""
+        """Batches that are their numbers; none after `last`."""
 
-        def __init__(self, game):
-            self.game, self.rest = game, iter(range(1000, 2000))
+        def __init__(self, game, last):
+            self.game, self.rest, self.last = game, iter(range(1000, 2000)), last
 
         def __iter__(self):
             return self
 
         def __next__(self):
-            return next(self.rest)
+            number = next(self.rest)
+            if number > self.last:
+                raise PeerError("the place of the pictures is gone")
+            return number
 
         def seek(self, position):
             self.game.sought.append(position)
             self.rest = iter(range(1000 + position // 10, 2000))
 
-    def run(length, *, stop=lambda game: False, losses=lambda step: 0.5, step=0, before=0.0, **options):
+    def run(
+        length, *, stop=lambda game: False, losses=lambda step: 0.5, step=0, before=0.0, n_dis=1, last=1999, **options
+    ):
         clock = SimpleNamespace(now=1000.0)
         game = SimpleNamespace(step=step, images=10 * step, sought=[], rollbacks=(), clock=clock, ranks=ALONE)
+        game.config = SimpleNamespace(n_dis=n_dis)
 
         def one_step(game, batches):
-            next(batches)
+            for _ in range(n_dis):
+                next(batches)
             clock.now += 2.0
             loss = torch.tensor(losses(game.step + 1))
             game.step, game.images = game.step + 1, game.images + 10
@@ -61,7 +68,10 @@ def play(monkeypatch):
         monkeypatch.setattr("sagan.training.loop.time", SimpleNamespace(monotonic=lambda: clock.now))
         monkeypatch.setattr("sagan.training.loop.LastGood", Copy)
         options = {"chores": (), **options}
-        took = run_loop(game, Numbers(game), length=length, seconds_before=before, stop=lambda: stop(game), **options)
+        run.game = game
+        took = run_loop(
+            game, Numbers(game, last), length=length, seconds_before=before, stop=lambda: stop(game), **options
+        )
         return game, took
 
     return run
@@ -194,3 +204,12 @@ def test_the_time_of_chores_is_part_of_a_run_unless_told_otherwise(play, count, 
 
     game, seconds = play(Length(None, None, 10.0), chores=[Chore(1, work)], chores_count=count)
     assert (game.step, seconds) == (steps, took)
+
+
+@pytest.mark.parametrize("n_dis", [1, 2, 3])
+def test_pictures_that_cannot_be_had_end_it_between_two_steps(play, n_dis):
+    """Not in the middle of one, where the discriminator has moved and the generator has not: it could not be saved."""
+    with pytest.raises(Starved, match="the place of the pictures is gone") as caught:
+        play(Length(100, None, None), n_dis=n_dis, last=1006)
+    assert play.game.step == 7 // n_dis and caught.value.seconds == 2.0 * (7 // n_dis)
+    assert isinstance(caught.value.cause, PeerError) and caught.value.cause.exit_code == 75

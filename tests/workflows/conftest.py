@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path[:0] = [str(Path(__file__).parent)]  # for `published_inception`
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "data" / "stream")]  # for `published_inception` and `shard_files`
 
 
 @pytest.fixture(autouse=True)

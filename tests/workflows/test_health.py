@@ -17,6 +17,7 @@ from sagan.health.judge import Judgement
 from sagan.health.signs import is_look
 from sagan.training.reporting import Note, read_log
 from sagan.workflows import health
+from sagan.workflows.estimate import Memory
 from sagan.workflows.health import MOST_RETURNS, Observer, headline, remedies, spread_over
 from sagan.workflows.train import train
 
@@ -43,7 +44,8 @@ def fails_from(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def without_an_estimate(monkeypatch):
-    monkeypatch.setattr("sagan.workflows.train.estimate", lambda *arguments: SimpleNamespace(seconds_a_step=0.1))
+    known = SimpleNamespace(seconds_a_step=0.1, memory=Memory(0, 1))
+    monkeypatch.setattr("sagan.workflows.fit.estimate", lambda *arguments: known)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from sagan.config import SLOTS, TABLES, read_toml, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
 from sagan.errors import CheckpointCorrupt, ConfigError
-from sagan.presets import PRESETS, assemble, run_folder
+from sagan.presets import PRESETS, asks_for_auto, assemble, run_folder
 
 MOST_LINES = 32  # of pictures that were left out
 
@@ -38,7 +38,8 @@ def train(argv: list[str]) -> int:
     words = _train_words(argv)
     own = checked(TrainWords, {name: words.pop(name) for name in TrainWords.model_fields if name in words})
     file = None if own.config is None else Path(own.config)
-    config = assemble(words, preset=own.preset, file=file, resume=own.resume)
+    config = assemble(words, preset=own.preset, file=file, resume=own.resume, auto_batch=True)
+    fit_batch = asks_for_auto(words, file)
     if config.training.init_from and own.resume in ("auto", "off") and not (run_folder(config) / "run.toml").exists():
         from sagan.workflows.warm_start import options_of  # sizes are those of the weights, unless somebody said others
 
@@ -46,11 +47,11 @@ def train(argv: list[str]) -> int:
         words |= {
             name: value for name, value in options_of(Path(config.training.init_from)).items() if name not in said
         }
-        config = assemble(words, preset=own.preset, file=file, resume=own.resume)
+        config = assemble(words, preset=own.preset, file=file, resume=own.resume, auto_batch=True)
     if own.dry_run:
         from sagan.workflows.plan import plan
 
-        planned = plan(config)
+        planned = plan(config, fit_batch=fit_batch and not (run_folder(config) / "run.toml").exists())
         say_text(to_toml(planned.config))
         say("")
         say_rows(planned.rows)
@@ -61,7 +62,7 @@ def train(argv: list[str]) -> int:
 
     with Watch() as watch:
         allowed = {"override": own.override, "accept_data_change": own.accept_data_change}
-        result = train(config, resume=own.resume, **allowed, watch=watch)
+        result = train(config, resume=own.resume, **allowed, fit_batch=fit_batch, watch=watch)
     if not result.first:
         return 0
     note(f"{result.stopped}: step {result.step:,}, {result.images:,} pictures, {duration(result.seconds)}")
@@ -312,15 +313,16 @@ def export(argv: list[str]) -> int:
 
 
 def bench(argv: list[str]) -> int:
-    """`sagan bench [options of training]`."""
+    """`sagan bench [DATA] [options of training]`."""
     groups: dict[str, Fields] = {"": BenchWords.model_fields}
-    groups |= {table: TABLES[table].model_fields for table in ("model", "training")}
+    groups |= {table: TABLES[table].model_fields for table in ("data", "model", "training")}
     groups["output"] = {name: TABLES["output"].model_fields[name] for name in ("device", "threads", "compile")}
     words = read_words(
         argv,
         prog="sagan bench",
-        about="Time whole training steps, on pictures of noise, and drawing. Reads no pictures and writes nothing.",
-        positionals={},
+        about="Time training steps, drawing and the loading of DATA, and say which holds training up. Writes nothing.",
+        positionals={"data": SLOTS["data"].field},
+        needed=False,
         groups=groups,
         hint=lambda name, field: default_hint(name, field) if name in BenchWords.model_fields else "",
     )

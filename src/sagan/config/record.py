@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from sagan.config.words import config_error, show, unknown
-from sagan.data.config import DataConfig
+from sagan.data.config import DataConfig, stream_path
 from sagan.errors import ConfigError
 from sagan.models.config import ModelConfig
 from sagan.records import Record, Resume, option
@@ -54,6 +54,17 @@ class RunConfig(Record):
                 f"bn_group {group} does not divide the {part} pictures that pass through a network at once",
                 remedy="Change bn_group, batch_size or grad_accum; bn_group 0 takes the whole batch.",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _streams_are_not_counted(self) -> RunConfig:
+        if stream_path(self.data.data) is not None:
+            for name, asked in (("balance", self.data.balance), ("fake_labels", self.training.fake_labels == "data")):
+                if asked:
+                    raise ConfigError(
+                        f"{name} needs the pictures of each class counted, and those of a stream are not",
+                        remedy=f"Leave out {name}; or train from files.",
+                    )
         return self
 
     @model_validator(mode="after")

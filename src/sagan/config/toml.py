@@ -82,6 +82,9 @@ def _typed(name: str, value: Any, table: str, source: str | Path) -> Any:
     if slot.table != table:
         raise ConfigError(f"{name} stands in the wrong place", where=place, remedy=f"It belongs in [{slot.table}].")
     kind = kind_of(slot.field)
+    extra = slot.field.json_schema_extra
+    if isinstance(extra, dict) and value and value == extra.get("word"):
+        return value
     parts = value if isinstance(value, list) and kind == "list" else [value]
     if not isinstance(value, TYPES[kind]) or any(isinstance(part, bool) != (kind == "switch") for part in parts):
         raise ConfigError(f"{name} is {show(value)}", where=place, remedy=f"It must be {must_be(slot.field)}.")

@@ -7,9 +7,8 @@ difference.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,12 +16,10 @@ from numpy.typing import NDArray
 
 from sagan.data.image_set import ImageSet
 from sagan.data.order import BalancedOrder, Order, PlainOrder
-from sagan.data.workers import WorkerLost, Workers
-from sagan.errors import ConfigError, DataError, ResourceError
+from sagan.data.workers import Losses, WorkerLost, Workers
+from sagan.errors import ConfigError
 from sagan.randomness import Stream, uniform
 
-RESTARTS = 3  # workers that were lost are replaced this often in a row
-LOSSES = 2  # workers lost at one picture before it is taken for the cause
 DRAWN = 4096  # positions drawn together, but at most an epoch: a few cost as much as a hundred
 
 
@@ -32,6 +29,27 @@ class Batch(NamedTuple):
     pixels: torch.Tensor
     labels: torch.Tensor
     ids: torch.Tensor
+
+
+class Endless(Protocol):
+    """Batches without end that can begin anywhere: `Batches`, and `StreamBatches` of sets that are never held whole."""
+
+    @property
+    def position(self) -> int:
+        """Pictures handed out so far; what was fetched ahead does not count."""
+        ...
+
+    def seek(self, position: int) -> None:
+        """Go on from another position, as a run that goes back does."""
+        ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def __next__(self) -> Batch: ...
+
+    def __enter__(self) -> Endless: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Batches:
@@ -68,7 +86,7 @@ class Batches:
         self._position = position
         self._drawn = (range(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))
         self._ahead: Workers | None = None
-        self._losses: Counter[int] = Counter()  # picture -> processes lost at it
+        self._losses = Losses()
 
     @property
     def position(self) -> int:
@@ -122,8 +140,7 @@ class Batches:
 
     def _from_workers(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(B, R, R, C) uint8 from the workers, which are replaced at this very position when one of them is lost."""
-        how = ""
-        for _ in range(RESTARTS + 1):
+        while True:
             try:
                 if self._ahead is None:
                     self._ahead = Workers(
@@ -132,28 +149,10 @@ class Batches:
                 squares = next(self._ahead)
             except WorkerLost as loss:
                 self.close()
-                how = loss.how
-                self._suspect(loss)
+                self._losses.suspect(loss, self.images.where, self._position)
                 continue
             except BaseException:
                 self.close()
                 raise
-            for picture in ids.tolist():  # they can be read after all
-                self._losses.pop(picture, None)
+            self._losses.forgive(ids.tolist())
             return squares
-        raise ResourceError(
-            f"a decoding process {how}, {RESTARTS + 1} times in a row at picture {self._position:,}",
-            remedy="Memory may be short: use fewer --workers, or 0. `sagan data check` finds pictures that do harm.",
-        )
-
-    def _suspect(self, loss: WorkerLost) -> None:
-        """Raise DataError when a process was lost at this picture before: another try would end the same way."""
-        if loss.picture is None:
-            return
-        self._losses[loss.picture] += 1
-        if self._losses[loss.picture] >= LOSSES:
-            raise DataError(
-                f"the process that decodes it {loss.how}, {LOSSES} times at this picture",
-                where=self.images.where(loss.picture),
-                remedy="Take the picture out of the set. If memory is short or the disk hangs, use fewer --workers.",
-            )

@@ -21,6 +21,7 @@ REMEDIES = {
     "duplicate-name": "Make the archive again with one entry a name.",
     "bomb": "Leave it out of the archive: no picture unpacks to so much.",
     "sparse": "Make the archive again without holes (tar without --sparse).",
+    "no-class": "Give it a class, or train without classes by --cond off.",
     "no-bytes": "Make the Parquet file again with the pictures' bytes inside.",
 }
 

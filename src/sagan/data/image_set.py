@@ -60,6 +60,11 @@ class ImageSet:
         return len(self.labels)
 
     @property
+    def total(self) -> int:
+        """Pictures that training has; more than are here where this is the sample of a stream."""
+        return len(self)
+
+    @property
     def in_memory(self) -> bool:
         """Whether the decoded pictures are all held in memory."""
         return self._pixels is not None
@@ -72,6 +77,10 @@ class ImageSet:
     def where(self, index: int) -> Path | str:
         """The place of one picture, for messages."""
         return self.names[index] if self._source is None else self._source.path / self.names[index]
+
+    def name_of(self, index: int) -> str:
+        """One picture by its number, as batches have it."""
+        return self.names[index]
 
     def class_counts(self) -> tuple[int, ...]:
         """How many pictures each class has, in the order of `classes`, each at least 1; () without classes."""

@@ -29,7 +29,7 @@ def refuse_balance(config: DataConfig, classes: tuple[str, ...], *, where: Path 
         )
 
 
-def enforce(config: DataConfig, skipped: Sequence[Skipped], good: int, *, where: Path) -> None:
+def enforce(config: DataConfig, skipped: Sequence[Skipped], good: int, *, where: Path | str) -> None:
     """The policies about pictures that cannot be used, beside so many good ones. Raises DataError."""
     bad = len(skipped)
     if bad and config.on_bad == "stop":
@@ -54,9 +54,9 @@ def enforce(config: DataConfig, skipped: Sequence[Skipped], good: int, *, where:
         )
 
 
-def stopped_at(bad: Skipped, where: Path) -> DataError:
+def stopped_at(bad: Skipped, where: Path | str) -> DataError:
     """The error that ends everything at the first bad picture, by --on-bad stop."""
-    return DataError(bad.text, where=where / bad.where, remedy=f"{bad.remedy} With --on-bad skip it is left out.")
+    return DataError(bad.text, where=f"{where}/{bad.where}", remedy=f"{bad.remedy} With --on-bad skip it is left out.")
 
 
 def quarantine(config: DataConfig, source: Source, found: Scan) -> tuple[dict[str, str], list[str]]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sagan.config import RunConfig, build, flatten, from_toml, read_toml, toml_origin
+from sagan.data.config import stream_name, stream_path
 from sagan.errors import CheckpointMissing, ConfigError
 from sagan.presets.registry import find_preset
+from sagan.training.config import AUTO
 
 DEFAULT_PRESET = "sagan-32-small"  # for somebody's pictures, the same on every machine so that the same words resume
 DEFAULT_WITHOUT_DATA = "demo"
@@ -21,6 +23,7 @@ def assemble(
     preset: str | None = None,
     file: Path | None = None,
     resume: str = "auto",
+    auto_batch: bool = False,
 ) -> RunConfig:
     """The record of a run.
 
@@ -29,6 +32,8 @@ def assemble(
     resume: `auto` starts from the record stored in the run's folder when there is one, a path (a run, or one of its
     checkpoints) from the record there, `off` from none. Options that nobody named now stay as the run has them.
 
+    auto_batch: whether `batch_size` may be "auto", which then counts as not said (see `asks_for_auto`).
+
     The record is filled in once, from all that was said, so that the order of preset, file and words cannot leave sizes
     of another resolution behind. Raises ConfigError, and CheckpointMissing when there is nothing at `resume`.
     """
@@ -36,6 +41,8 @@ def assemble(
         what = "there is no run and no checkpoint here"
         raise CheckpointMissing(what, where=resume, remedy="Resume takes auto, off, a run or a checkpoint inside one.")
     from_file = read_toml(file) if file is not None else {}
+    if auto_batch:
+        words, from_file = ({k: v for k, v in said.items() if not _is_auto(k, v)} for said in (words, from_file))
     name = preset or from_file.get("preset") or _default_preset({**from_file, **words})
     chosen = find_preset(name).options
     origin = toml_origin(from_file, file) if file is not None else {}
@@ -51,6 +58,16 @@ def assemble(
     return _continued(from_toml(folder / "run.toml"), fresh, said)
 
 
+def asks_for_auto(words: Mapping[str, Any], file: Path | None = None) -> bool:
+    """Whether the batch is to be as memory allows: `--batch-size auto`, or so in a TOML file and not said otherwise."""
+    said = {**(read_toml(file) if file is not None else {}), **words}
+    return _is_auto("batch_size", said.get("batch_size"))
+
+
+def _is_auto(name: str, value: Any) -> bool:
+    return name == "batch_size" and isinstance(value, str) and value.lower() == AUTO
+
+
 def run_folder(config: RunConfig) -> Path:
     """Where the run is written: `out`, else runs/<data>-<preset>."""
     if config.output.out:
@@ -61,6 +78,8 @@ def run_folder(config: RunConfig) -> Path:
 
 def _name_of(data: str) -> str:
     """The last part of the pictures' path; 'pictures' where there is none, or where no system has such a path."""
+    if (place := stream_path(data)) is not None:
+        return stream_name(place)
     try:
         path = Path(data).expanduser().resolve()
         return (path.name if path.is_dir() else path.stem.removesuffix(".tar")) or "pictures"

@@ -19,6 +19,7 @@ AUGMENT_KINDS = {
 AUGMENT_ALIASES = {"diffaug": "diffaugment", "ada": "adaptive", "off": "none"}
 LOSS_ALIASES = {"ns": "non-saturating", "lsgan": "least-squares", "wgan": "wasserstein", "rpgan": "relativistic"}
 
+AUTO = "auto"  # the word for a batch that memory decides about
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -74,7 +75,13 @@ class TrainingConfig(Record):
     topk_kimg: float = option(
         100.0, "Thousand real pictures in which that share falls from 1 to topk.", resume="schedule", ge=0
     )
-    batch_size: int = option(64, "Real pictures in one discriminator update.", ge=2, le=65536)
+    batch_size: int = option(
+        64,
+        "Real pictures in one discriminator update; auto: the preset's, in parts that fit into memory.",
+        word=AUTO,
+        ge=2,
+        le=65536,
+    )
     g_batch: int = option(0, "Fakes in one generator update; 0 means as many as batch_size.", ge=0, le=65536)
     grad_accum: int = option(1, "Split each batch into this many parts and add up their gradients.", ge=1)
     n_dis: int = option(1, "Discriminator updates in a step, before its generator update.", ge=1, le=100)

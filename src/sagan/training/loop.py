@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sagan.data.batches import Batch, Batches
-from sagan.errors import NumericError
+from sagan.data.batches import Batch, Endless
+from sagan.errors import DataError, NumericError, PeerError, ResourceError, SaganError
 from sagan.training.config import TrainingConfig, seconds
 from sagan.training.game import Game
 from sagan.training.guard import MOST, SNAPSHOT_EVERY, WITHIN, LastGood, breaks_too_often
@@ -51,6 +51,14 @@ class Setback:
     batch: Batch
 
 
+class Starved(Exception):
+    """Leaves the loop between two steps when there are no more pictures to be had. seconds: training time so far."""
+
+    def __init__(self, cause: SaganError, seconds: float) -> None:
+        super().__init__(str(cause))
+        self.cause, self.seconds = cause, seconds
+
+
 @dataclass(frozen=True)
 class Length:
     """When a run is over: whichever limit comes first. None stands for no such limit."""
@@ -89,7 +97,7 @@ def length_of(training: TrainingConfig) -> Length:
 
 def run_loop(
     game: Game,
-    batches: Batches,
+    batches: Endless,
     *,
     length: Length,
     seconds_before: float,
@@ -106,13 +114,17 @@ def run_loop(
     seconds_before: training time before this call.  went_back: told each time that the game went back to its last good
     state because a number was not finite.  chores_count: whether the time of the chores is part of the run's; without it two
     runs of one length have trained equally long, whatever was measured beside them.
-    Raises NumericError when numbers leave the finite too often.
+    Raises NumericError when numbers leave the finite too often; Starved when the next step's pictures cannot be read.
     """
     keeper, last_good = _Keeper(batches), LastGood(game)
     start, elapsed = time.monotonic() - seconds_before, seconds_before
     finished = length.share(game, elapsed) >= 1.0 or bool(*game.ranks.greatest(stop()))
     while not finished:
         step = game.step
+        try:
+            keeper.fetch(game.config.n_dis)
+        except (DataError, PeerError, ResourceError) as error:
+            raise Starved(error, elapsed) from error
         try:
             report = train_step(game, keeper)
         except NumericError as error:
@@ -142,12 +154,17 @@ def run_loop(
 
 
 class _Keeper(Iterator[Batch]):
-    """Passes batches on and remembers the last."""
+    """Passes on batches that were fetched before a step, so that none is missing in the middle of it; remembers the last."""
 
     def __init__(self, batches: Iterator[Batch]) -> None:
         self._batches = batches
+        self._fetched: list[Batch] = []
         self.batch: Batch
 
+    def fetch(self, count: int) -> None:
+        """Take the batches of a step; what a step before left over, because it broke, is forgotten."""
+        self._fetched = [next(self._batches) for _ in range(count)]
+
     def __next__(self) -> Batch:
-        self.batch = next(self._batches)
+        self.batch = self._fetched.pop(0)
         return self.batch

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from sagan.checkpoint.generator_file import GeneratorRecord, pack_generator
 from sagan.checkpoint.retention import publish_or_make_room, retain
 from sagan.config import RunConfig
-from sagan.data.batches import Batches
+from sagan.data.batches import Endless
 from sagan.data.images import ImageSet
 from sagan.data.report import portable
+from sagan.data.stream.opening import StreamedSet
 from sagan.disk import append_line, cut_log
 from sagan.errors import ResourceError, SaganError
 from sagan.health.judge import Judgement, Watcher
@@ -28,7 +29,7 @@ from sagan.training.telemetry import PICTURES, observe_attention
 from sagan.workflows.grids import picture_grid
 from sagan.workflows.health import Observer, act, look, spared_checkpoint, watcher_of
 from sagan.workflows.reporting import write_report
-from sagan.workflows.run_folder import RunFolder, write_json, write_picture
+from sagan.workflows.run_folder import RunFolder, write_json, write_picture, write_skipped
 from sagan.workflows.scoring import WORTH_SAYING, Scorer, score_checkpoint, scorer_of
 from sagan.workflows.tensorboard import TensorBoard
 from sagan.workflows.troubles import Troubles
@@ -44,7 +45,7 @@ class Scene:
     config: RunConfig
     folder: RunFolder
     images: ImageSet
-    batches: Batches
+    batches: Endless
     length: Length
     environment: dict[str, str | int]
     watch: Watch
@@ -53,6 +54,7 @@ class Scene:
     latest: dict[str, float] = field(default_factory=dict)
     report_due: float = 0.0
     failed_saves: int = 0  # in a row, so far
+    skipped: int = 0  # pictures of a stream that skipped.jsonl has
     observer: Observer | None = None  # with `watcher`: the health watch, unless the record has it off
     watcher: Watcher | None = None
     scorer: Scorer | None = None  # opened at the first checkpoint, as it looks at many pictures
@@ -155,6 +157,8 @@ def log(scene: Scene, moment: Moment, board: TensorBoard | None) -> None:
     values |= {name: float(value) for name, value in moment.report.items()}
     pixels = to_signal(moment.batch.pixels[:PICTURES].to(game.device))
     values |= observe_attention(game, pixels, moment.batch.labels[:PICTURES].to(game.device))
+    if isinstance(scene.images, StreamedSet):
+        values |= {"data/seen": scene.images.seen, "data/skipped": scene.images.bad}
     if scene.last_log is not None and moment.seconds > scene.last_log[0]:
         before, images = scene.last_log
         values["rate/images_per_second"] = (game.images - images) / (moment.seconds - before)
@@ -177,7 +181,7 @@ def went_back(scene: Scene, setback: Setback) -> None:
         )
     )
     facts = {"step": setback.back_to, "broke_at": setback.broke_at, "what": setback.what}
-    pictures = [portable(scene.images.names[number]) for number in setback.batch.ids.tolist()]
+    pictures = [portable(scene.images.name_of(number)) for number in setback.batch.ids.tolist()]
     try:
         cut_log(scene.folder.log, setback.back_to)
         append_line(scene.folder.log, json.dumps(facts))
@@ -213,6 +217,10 @@ def save(scene: Scene, moment: Moment) -> None:
         count = f"failed save {scene.failed_saves} of {allowed} in a row before the run stops"
         scene.watch(Note(f"Warning: no checkpoint at step {moment.game.step:,}, {count}; training goes on. {error}"))
         return
+    if len(scene.images.skipped) > scene.skipped:
+        with scene.troubles.tolerate("the list of pictures that were left out", scene.folder.skipped):
+            write_skipped(scene.folder, scene.images)
+            scene.skipped = len(scene.images.skipped)
     if is_stopped(scene, moment):
         return
     with scene.troubles.tolerate("which checkpoint is best", scene.folder.best):

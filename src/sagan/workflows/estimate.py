@@ -8,72 +8,102 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from sagan.config import RunConfig
 from sagan.data.batches import Batch
 from sagan.models.build import parameter_count
 from sagan.runtime import Runtime, memory_errors
+from sagan.training.config import TrainingConfig
 from sagan.training.game import Game, new_game
 from sagan.training.state import optimiser_tensors
 from sagan.training.step import train_step
 
 PROBE_PICTURES = 16
+SMALLER_PROBE = 4  # the two together tell what grows with the pictures from what does not
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What training takes. fixed: bytes whatever the batch: networks, optimisers, average, gradients, a copy to go back to.
+
+    a_picture: bytes for each real picture of a part of the batch, with the fakes that go with it.
+    """
+
+    fixed: int
+    a_picture: int
+
+    def of(self, part: int) -> int:
+        """Bytes for parts of so many real pictures."""
+        return self.fixed + self.a_picture * part
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """seconds_a_step: measured on a small batch and scaled to the whole one.  Bytes are of memory and of one checkpoint."""
+    """seconds_a_step: measured on a small batch and scaled to the whole one.  Bytes are of memory and of one checkpoint.
+
+    memory: what `memory_bytes`, those of a part of the record's batch, come from.
+    """
 
     generator_parameters: int
     discriminator_parameters: int
     seconds_a_step: float
+    memory: Memory
     memory_bytes: int
     checkpoint_bytes: int
 
 
-def estimate(config: RunConfig, classes: int, runtime: Runtime) -> Estimate:
-    """Take two steps of a throw-away game on a small batch, time the second and count what autograd keeps.
+def estimate(config: RunConfig, classes: int, runtime: Runtime, processes: int = 1) -> Estimate:
+    """Take three steps of a throw-away game on small batches: time one, and count the memory of two sizes.
 
+    processes: that share the batch.
     Raises ResourceError when even the small batch does not fit into memory.
     """
     training = config.training
-    pictures = min(PROBE_PICTURES, training.batch_size // training.grad_accum)
-    fakes = max(1, pictures * training.fakes // training.batch_size)
-    sizes = {"batch_size": pictures, "g_batch": fakes, "grad_accum": 1}
-    rates = {"g_lr": 1e-8, "d_lr": 1e-8}  # too hot ones are for the run to find, not for its estimate
-    small = training.model_copy(update=sizes | rates)
+    part = max(1, training.batch_size // (training.grad_accum * processes))
+    sizes = sorted({min(PROBE_PICTURES, part), min(SMALLER_PROBE, part)})
     with memory_errors():
-        game = new_game(config.model, small, classes, runtime)
-        batches = _blank_batches(config.model.resolution, config.model.channels, pictures)
-        train_step(game, batches)
-        seconds, kept = _observed_step(game, batches, runtime)
+        game = new_game(config.model, _small(training, sizes[-1]), classes, runtime)
+        peaks = {}
+        for pictures in reversed(sizes):  # the first step makes what stays, the optimisers' memory
+            game.config = _small(training, pictures)
+            batches = blank_batches(config.model.resolution, config.model.channels, pictures)
+            if pictures == sizes[-1]:
+                train_step(game, batches)
+                seconds = _timed_step(game, batches, runtime)
+            peaks[pictures] = runtime.peak_memory(lambda: train_step(game, batches))  # noqa: B023  # called at once
     generator, discriminator = parameter_count(game.generator), parameter_count(game.discriminator)
     states = _state_bytes(game)
-    part = training.batch_size // training.grad_accum
+    memory = _memory(peaks, 2 * states)
     return Estimate(
         generator_parameters=generator,
         discriminator_parameters=discriminator,
-        seconds_a_step=seconds * training.batch_size / pictures,
-        memory_bytes=states + 4 * (generator + discriminator) + kept * part // pictures,
+        seconds_a_step=seconds * training.batch_size / (sizes[-1] * processes),
+        memory=memory,
+        memory_bytes=memory.of(part),
         checkpoint_bytes=states,
     )
 
 
-def _observed_step(game: Game, batches: Iterator[Batch], runtime: Runtime) -> tuple[float, int]:
-    """Take one step; returns (the seconds it took, the bytes that autograd kept for its backward passes)."""
-    kept: dict[int, int] = {}
+def _small(training: TrainingConfig, pictures: int) -> TrainingConfig:
+    fakes = max(1, pictures * training.fakes // training.batch_size)
+    sizes = {"batch_size": pictures, "g_batch": fakes, "grad_accum": 1}
+    rates = {"g_lr": 1e-8, "d_lr": 1e-8}  # too hot ones are for the run to find, not for its estimate
+    return training.model_copy(update=sizes | rates)
 
-    def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
 
+def _memory(peaks: dict[int, int], states: int) -> Memory:
+    """peaks: pictures -> bytes of a step beyond what stays.  states: bytes that stay."""
+    (few, low), (many, high) = min(peaks.items()), max(peaks.items())
+    a_picture = (high - low) / (many - few) if many > few else high / many
+    return Memory(states + max(0, round(low - a_picture * few)), max(1, round(a_picture)))
+
+
+def _timed_step(game: Game, batches: Iterator[Batch], runtime: Runtime) -> float:
     runtime.synchronise()
     start = time.perf_counter()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        train_step(game, batches)
+    train_step(game, batches)
     runtime.synchronise()
-    return time.perf_counter() - start, sum(kept.values())
+    return time.perf_counter() - start
 
 
 def _state_bytes(game: Game) -> int:
@@ -83,7 +113,8 @@ def _state_bytes(game: Game) -> int:
     return sum(tensor.nbytes for tensor in [*tensors, *optimiser_tensors(game).values()])
 
 
-def _blank_batches(resolution: int, channels: int, pictures: int) -> Iterator[Batch]:
+def blank_batches(resolution: int, channels: int, pictures: int) -> Iterator[Batch]:
+    """Endless batches of so many pictures of nothing in particular."""
     zeros = torch.zeros(pictures, dtype=torch.int64)
     pixels = torch.arange(pictures * resolution * resolution * channels).remainder(251).to(torch.uint8)
     while True:

@@ -30,5 +30,8 @@ def real_grid(images: ImageSet, classes: tuple[str, ...]) -> Image.Image:
     chosen: list[NDArray[np.int64]] = []
     for label in range(len(classes[:GRID_ROWS])):
         members = np.flatnonzero(images.labels == label)
-        chosen.append(members[np.arange(GRID_COLUMNS) % len(members)])
-    return render_grid(images.pictures(np.concatenate(chosen)), GRID_COLUMNS, row_names=classes[: len(chosen)])
+        chosen.append(members[np.arange(GRID_COLUMNS) % len(members)] if len(members) else np.full(GRID_COLUMNS, -1))
+    places = np.concatenate(chosen)
+    pictures = images.pictures(np.maximum(places, 0))
+    pictures[places < 0] = 0  # a class that the sample of a stream has no picture of
+    return render_grid(pictures, GRID_COLUMNS, row_names=classes[: len(chosen)])

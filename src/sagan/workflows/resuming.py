@@ -120,9 +120,11 @@ def picture_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
     gone, came = [name for name in old if name not in new], [name for name in new if name not in old]
     words = [f"{word} {_listed(names)}" for word, names in (("classes gone:", gone), ("new classes:", came)) if names]
     both = [(name, old[name], new[name]) for name in old if name in new]
-    counts = [f"{name} {a['pictures']:,} -> {b['pictures']:,}" for name, a, b in both if a["pictures"] != b["pictures"]]
+    counted = [(name, a, b) for name, a, b in both if "pictures" in a and "pictures" in b]  # those of streams are not
+    changed = [(name, a, b) for name, a, b in counted if a["pictures"] != b["pictures"]]
+    counts = [f"{name} {a['pictures']:,} -> {b['pictures']:,}" for name, a, b in changed]
     words += [f"pictures a class: {_listed(counts)}"] if counts else []
-    other = [name for name, a, b in both if a["pictures"] == b["pictures"] and a.get("digest") != b.get("digest")]
+    other = [name for name, a, b in counted if a["pictures"] == b["pictures"] and a.get("digest") != b.get("digest")]
     words += [f"as many, but other pictures or names: {_listed(other)}"] if other else []
     if before["pictures"] != after["pictures"]:
         words.append(f"{before['pictures']:,} -> {after['pictures']:,} pictures in all")

@@ -18,6 +18,7 @@ from sagan.checkpoint.strict_json import dump_strict_json, parse_strict_json
 from sagan.config import RunConfig, from_toml, to_toml
 from sagan.data.images import ImageSet
 from sagan.data.report import portable, report_lines
+from sagan.data.stream.opening import StreamedSet
 from sagan.disk import disk_errors, read_whole, write_atomic
 from sagan.errors import CheckpointMissing, ConfigError
 
@@ -98,8 +99,16 @@ def png(image: Image.Image) -> bytes:
 
 
 def write_skipped(folder: RunFolder, images: ImageSet) -> None:
-    """skipped.jsonl: every picture that was left out, and why; empty when there is none."""
-    write_atomic(folder.skipped, report_lines(images.skipped, "skip", images.moved))
+    """skipped.jsonl: every picture that was left out, and why; empty when there is none.
+
+    Of a stream those that this run met so far, those before it was broken off included.
+    """
+    lines = report_lines(images.skipped, "skip", images.moved)
+    if isinstance(images, StreamedSet) and folder.skipped.is_file():
+        with disk_errors(folder.skipped):
+            known = folder.skipped.read_bytes().splitlines(keepends=True)
+        lines = b"".join(sorted({*known, *lines.splitlines(keepends=True)}))
+    write_atomic(folder.skipped, lines)
 
 
 def data_facts(images: ImageSet) -> dict[str, Any]:
@@ -107,11 +116,13 @@ def data_facts(images: ImageSet) -> dict[str, Any]:
     counts = Counter(images.labels.tolist())
     return {
         "name": images.name,
-        "pictures": len(images),
+        "pictures": images.total,
         "resolution": images.resolution,
         "conditional": bool(images.classes),
         "classes": [
-            {"name": portable(name), "pictures": counts[label], "digest": _digest_of_class(images, label)}
+            {"name": portable(name)}
+            if isinstance(images, StreamedSet)  # whose classes nobody has counted
+            else {"name": portable(name), "pictures": counts[label], "digest": _digest_of_class(images, label)}
             for label, name in enumerate(images.classes)
         ],
         "fingerprint": images.fingerprint,

@@ -8,6 +8,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from sagan.data.config import stream_path
 from sagan.data.decode import SUFFIXES
 from sagan.data.pack.layout import is_pack
 from sagan.data.pack.reading import PackSource
@@ -76,9 +77,15 @@ def _must_exist(path: Path) -> None:
     if os.path.lexists(path) and path.exists():
         return
     text = str(path)
+    if stream_path(text) is not None:
+        raise DataError(
+            "is a stream, and only training reads streams", where=text, remedy="Name a part of its pictures as files."
+        )
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/|hf:", text):  # two letters or more: C:/ is a drive
         raise DataError(
-            "is an address, and only local files are read", where=text, remedy=f"Download it, then give {KINDS}."
+            "is an address, and only local files are read",
+            where=text,
+            remedy=f"Train on its shards as stream:{re.sub(r'(?<=:)/(?!/)', '//', text)}; or download it, then give {KINDS}.",
         )
     raise DataError("does not exist", where=path, remedy=_suggestion(path))
 

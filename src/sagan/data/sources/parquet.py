@@ -50,7 +50,7 @@ class ParquetSource:
         self._lock = threading.RLock()
         self._blocks: OrderedDict[tuple[int, int], Any] = OrderedDict()
         schema = self._file(0).schema_arrow
-        self._column = _find_column(schema.names, IMAGE_COLUMNS)
+        self._column = find_column(schema.names, IMAGE_COLUMNS)
         if self._column is None:
             raise DataError(
                 f"has no picture column; its columns are {', '.join(schema.names[:10])}",
@@ -58,9 +58,9 @@ class ParquetSource:
                 remedy=f"Name the column of pictures {' or '.join(IMAGE_COLUMNS[:2])}.",
             )
         _check_type(schema.field(self._column).type, self._column, shards[0])
-        self._label_column = _find_column(schema.names, LABEL_COLUMNS)
+        self._label_column = find_column(schema.names, LABEL_COLUMNS)
         self._starts, self._places, names = self._index()
-        self.listing = self._list(names, _class_names(schema.metadata, self._label_column))
+        self.listing = self._list(names, class_names(schema.metadata, self._label_column))
 
     def read(self, index: int) -> Payload:
         """See Source."""
@@ -197,16 +197,21 @@ def _open(path: Path) -> Any:
 
 def _check_type(kind: Any, column: str, where: Path) -> None:
     """The picture column must be bytes, paths, or a struct of the two."""
-    import pyarrow.types as types
-
-    tests = (types.is_binary, types.is_large_binary, types.is_string, types.is_large_string)
-    struct = types.is_struct(kind) and any(kind.field(place).name == "bytes" for place in range(kind.num_fields))
-    if not struct and not any(test(kind) for test in tests):
+    if not is_picture_type(kind):
         raise DataError(
             f"column {column} has the type {str(kind)[:60]}, not bytes or a struct of bytes and path",
             where=where,
             remedy="Write it in the Hugging Face image layout.",
         )
+
+
+def is_picture_type(kind: Any) -> bool:
+    """Whether a column of this type can hold pictures: bytes, paths, or a struct of the two."""
+    import pyarrow.types as types
+
+    tests = (types.is_binary, types.is_large_binary, types.is_string, types.is_large_string)
+    struct = types.is_struct(kind) and any(kind.field(place).name == "bytes" for place in range(kind.num_fields))
+    return struct or any(test(kind) for test in tests)
 
 
 def _value(cell: Any) -> Any:
@@ -216,11 +221,12 @@ def _value(cell: Any) -> Any:
         raise Unreadable("broken", "has a path that is not text") from None
 
 
-def _find_column(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
+def find_column(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """The first of the wanted names that is a column; None without any."""
     return next((name for name in wanted if name in columns), None)
 
 
-def _class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> tuple[str, ...]:
+def class_names(metadata: dict[bytes, bytes] | None, column: str | None) -> tuple[str, ...]:
     """Names of a ClassLabel from the schema's metadata; () where there are none."""
     if not metadata or column is None:
         return ()
