@@ -1,11 +1,11 @@
 """Pictures a second over HTTP beside `sagan sample`'s own rate: the server on one core, its clients on another.
 
     python benchmarks/explorer.py RUN
-    python benchmarks/explorer.py RUN --clients 32 --pictures 4 --seconds 60
+    python benchmarks/explorer.py RUN --clients 32 --pictures 1,4,16 --seconds 8 --name explorer-large
 
-The offline rate is that of `sampling.draw` with the folded generator, in a process pinned to the same core, before and after.
-Then the clients, threads of this process, each ask for pictures one request after another. Refusals (429) are counted and
-tried again after what Retry-After says. Linux only (it pins processes). Writes benchmarks/results/explorer.json.
+The offline rate is that of `sampling.draw` with the folded generator, in a process pinned to the same core, while the server
+rests. By turns with it the clients, threads of this process, each ask for pictures one request after another. Refusals (429)
+are counted and tried again after what Retry-After says. Linux only (it pins processes). Writes benchmarks/results/NAME.json.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ while time.perf_counter() - start < float(sys.argv[2]):
     count += 64
 print(count / (time.perf_counter() - start))
 """
+ROUNDS = 3
 SERVER = """
 import os, sys
 os.sched_setaffinity(0, {0})
@@ -108,37 +109,51 @@ class Load:
         return len(self.seconds) * self.pictures / (time.perf_counter() - start)
 
 
+def spread(numbers: list[float]) -> str:
+    return f"{min(numbers):.3g} to {max(numbers):.3g} by round"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--pictures", type=int, default=4, help="in each request")
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--pictures", default="1,4,16", help="in each request: how many, by turns")
+    parser.add_argument("--seconds", type=float, default=8, help="of each turn")
+    parser.add_argument("--name", default="explorer")
     parser.add_argument("--no-record", action="store_true", help="write no results file")
     words = parser.parse_args()
     os.sched_setaffinity(0, {1})
-    before = offline(words.run, words.seconds / 4)
-    figures: list[Figure] = []
+    alone: list[float] = []
+    served: dict[str, list[float]] = {}
+    codes: dict[str, Counter[int]] = {}
+    waited: dict[str, list[float]] = {}
     with serving(words.run) as (port, token, _):
-        for name, exact in (("exact", True), ("inexact", False)):
-            load = Load(port, token, words.pictures, exact)
-            rate = load.run(words.clients, words.seconds)
-            ordered = sorted(load.seconds)
-            late = ordered[int(0.99 * len(ordered))]
-            note = (
-                f"answers {dict(load.codes)}, median {statistics.median(ordered):.3g} s, 99th percentile {late:.3g} s"
-            )
-            figures.append((f"over HTTP, {name}", round(rate, 1), "pictures/s", note))
-    after = offline(words.run, words.seconds / 4)
-    rate = (before + after) / 2
-    figures.insert(0, ("offline", round(rate, 1), "pictures/s", f"before {before:.1f}, after {after:.1f}"))
-    for name, over_http in [(figure[0], figure[1]) for figure in figures[1:]]:
-        figures.append((f"{name}, to offline", round(over_http / rate, 3), "times", ""))
+        Load(port, token, 1, True).run(1, 3)  # the first request opens the network
+        for _ in range(ROUNDS):
+            alone.append(offline(words.run, words.seconds))
+            for pictures in map(int, words.pictures.split(",")):
+                for kind, exact in (("exact", True), ("inexact", False)):
+                    name = f"over HTTP, {pictures} a request, {kind}"
+                    load = Load(port, token, pictures, exact)
+                    served.setdefault(name, []).append(load.run(words.clients, words.seconds))
+                    codes.setdefault(name, Counter()).update(load.codes)
+                    waited.setdefault(name, []).extend(load.seconds)
+    figures: list[Figure] = [("offline", round(statistics.median(alone), 1), "pictures/s", spread(alone))]
+    for name, rates in served.items():
+        shares = [rate / there for rate, there in zip(rates, alone, strict=True)]
+        ordered = sorted(waited[name])
+        late = ordered[int(0.99 * len(ordered))]
+        seconds = f"median {statistics.median(ordered):.3g} s, 99th percentile {late:.3g} s"
+        figures.append(
+            (name, round(statistics.median(rates), 1), "pictures/s", f"answers {dict(codes[name])}, {seconds}")
+        )
+        figures.append((f"{name}, to offline", round(statistics.median(shares), 3), "times", spread(shares)))
     for figure in figures:
         print(*figure)
     if not words.no_record:
-        note = f"{words.clients} clients, {words.pictures} pictures a request; server and clients on one core each."
-        write_result("explorer", f"python benchmarks/explorer.py {words.run}", figures, note=note)
+        note = f"{words.clients} clients; the server and its clients have one core each."
+        command = f"python benchmarks/explorer.py {words.run} --name {words.name}"
+        write_result(words.name, command, figures, note=note)
 
 
 if __name__ == "__main__":

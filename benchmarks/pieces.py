@@ -25,6 +25,7 @@ from torch import Tensor
 from sagan.layers.attention import SelfAttention2d
 from sagan.layers.blocks import DownBlock, FirstDownBlock, UpBlock, from_doubled, halved
 from sagan.layers.resample import double, halve
+from sagan.training import judging
 from sagan.training import step as training_step
 from sagan.training.game import Game
 
@@ -79,7 +80,7 @@ def small_side_shortcuts(game: Game) -> Iterator[None]:
 
 def one_pass_of_both(game: Game) -> AbstractContextManager[object]:
     """Without it: real pictures and fakes go through the discriminator one after the other."""
-    return patch.object(training_step, "mixes_pictures", lambda network: True)
+    return patch.object(judging, "mixes_pictures", lambda network: True)
 
 
 def no_guard(game: Game) -> AbstractContextManager[object]:

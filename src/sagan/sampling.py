@@ -20,6 +20,7 @@ from sagan.errors import ConfigError
 from sagan.models.network import Generator
 from sagan.randomness import Stream, integers, normal
 
+Seeds = Sequence[int] | NDArray[np.int64]
 INNER_BATCH = 16
 MAX_TRIES = 64  # of a truncated value; at the tightest bound offered fewer than one in 10**4 needs them all
 MIN_TRUNCATION = 0.2
@@ -36,7 +37,7 @@ class Engine(Protocol):
         ...
 
 
-def draw_latents(seeds: Sequence[int], z_dim: int, truncation: float = 0.0) -> NDArray[np.float32]:
+def draw_latents(seeds: Seeds, z_dim: int, truncation: float = 0.0) -> NDArray[np.float32]:
     """The latents of seeds: (n, z_dim), standard normal.
 
     truncation: values beyond +-truncation are drawn again (resampling, spec 6.5); 0 for none.
@@ -73,12 +74,12 @@ def between_latents(first: NDArray[np.float32], second: NDArray[np.float32], sha
     return (((1 - share) * length + share * other_length) * direction).astype(np.float32)
 
 
-def draw_labels(seeds: Sequence[int], classes: int) -> NDArray[np.int64]:
+def draw_labels(seeds: Seeds, classes: int) -> NDArray[np.int64]:
     """A class for each seed, uniformly: (n,); zeros for an unconditional generator."""
     return integers(_keys(seeds), Stream.LABEL, 0, 1, max(classes, 1))[:, 0]
 
 
-def _keys(seeds: Sequence[int]) -> NDArray[np.int64]:
+def _keys(seeds: Seeds) -> NDArray[np.int64]:
     """Seeds as an array (n,). Raises ConfigError for one that is negative or too large."""
     if wrong := [seed for seed in seeds if not 0 <= seed < 2**63]:
         raise ConfigError(f"a seed is {wrong[0]}", remedy="Seeds are whole numbers from 0 and below 2**63.")

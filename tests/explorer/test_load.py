@@ -9,6 +9,8 @@ from collections import Counter
 
 import pytest
 
+from sagan.explorer.worker import MOST_WAITING
+
 SECONDS = 4.0
 
 
@@ -72,12 +74,12 @@ def test_a_mixed_load_has_no_fault_and_leaves_nothing_open(served):
 
 
 def test_more_than_can_be_done_is_refused_and_it_recovers(served):
-    """Forty clients with whole batches each: the queue of sixteen fills."""
+    """More clients than the queue has places, with four batches each."""
 
     def heavy(number, count):
         return "POST", "/api/v1/generate", {"seeds": list(range(64)), "arrange": "sheet"}
 
-    codes, refusals, faults = storm(served, 40, SECONDS, heavy)
+    codes, refusals, faults = storm(served, MOST_WAITING + 8, SECONDS, heavy)
     assert faults == []
     assert set(codes) <= {200, 429, 503} and codes[200] > 0 and codes[429] > 0
     start = time.perf_counter()

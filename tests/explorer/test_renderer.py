@@ -49,15 +49,15 @@ def test_a_scene_is_the_same_in_any_company(trained):
 
 def test_pictures_are_those_of_sample(renderer, trained):
     generator = open_generator(trained, device="cpu").generator
-    labels, future = renderer.draw(None, [4, 5, 6], truncation=0.8)
+    pictures, labels = renderer.draw(None, [4, 5, 6], truncation=0.8).result(60)
     expected = draw(generator, [4, 5, 6], truncation=0.8, engine=fold(generator))
-    np.testing.assert_array_equal(future.result(60), expected)
+    np.testing.assert_array_equal(pictures, expected)
     assert labels.tolist() == draw_labels([4, 5, 6], 2).tolist()
 
 
 def test_inexact_pictures_differ_by_rounding_only(renderer):
-    exact = renderer.draw(None, [4, 5], ["boats", 0])[1].result(60)
-    quick = renderer.draw(None, [4, 5], [1, 0], exact=False)[1].result(60)
+    exact = renderer.draw(None, [4, 5], ["boats", 0]).result(60)[0]
+    quick = renderer.draw(None, [4, 5], [1, 0], exact=False).result(60)[0]
     assert np.abs(exact.astype(int) - quick).max() <= 1
 
 
@@ -80,10 +80,10 @@ def test_the_way_between_two_begins_and_ends_with_them(renderer):
 
 
 def test_a_class_alone_can_be_walked_and_leaves_no_trace(renderer):
-    before = renderer.draw(None, [2], [0])[1].result(60)
+    before = renderer.draw(None, [2], [0]).result(60)[0]
     walked = scene_of(renderer, seed=2, label=0, towards_label=1, share=0.5).picture
     assert not np.array_equal(walked, scene_of(renderer, seed=2, label=0).picture)
-    np.testing.assert_array_equal(renderer.draw(None, [2], [0])[1].result(60), before)
+    np.testing.assert_array_equal(renderer.draw(None, [2], [0]).result(60)[0], before)
     generator = renderer.shelf.fetch(None).generator.generator
     assert all(
         module.gain.shape[0] == 2
@@ -129,14 +129,14 @@ def test_a_checkpoint_written_meanwhile_does_not_come_into_pictures_asked_for_be
     later.rename(own_run / "aside")
     renderer = fresh_renderer(own_run)
     try:
-        before = renderer.draw(None, [7])[1].result(60)
+        before = renderer.draw(None, [7]).result(60)[0]
         gate = held_up(renderer)
-        newest, named = renderer.draw(None, range(7, 27))[1], renderer.draw("step-00000004", [7])[1]
+        newest, named = renderer.draw(None, range(7, 27)), renderer.draw("step-00000004", [7])
         (own_run / "aside").rename(later)
         gate.set()
-        np.testing.assert_array_equal(named.result(60), before)
-        np.testing.assert_array_equal(newest.result(60)[:1], before)
-        assert not np.array_equal(renderer.draw(None, [7])[1].result(60), before)
+        np.testing.assert_array_equal(named.result(60)[0], before)
+        np.testing.assert_array_equal(newest.result(60)[0][:1], before)
+        assert not np.array_equal(renderer.draw(None, [7]).result(60)[0], before)
     finally:
         renderer.close()
 
@@ -148,15 +148,15 @@ def test_a_step_that_is_written_again_is_read_again(trained, tmp_path):
     lone.write_bytes(files[4].read_bytes())
     renderer = fresh_renderer(lone)
     try:
-        pictures, scene = renderer.draw(None, [7])[1].result(60), scene_of(renderer, seed=7)
+        pictures, scene = renderer.draw(None, [7]).result(60)[0], scene_of(renderer, seed=7)
         new.write_bytes(files[5].read_bytes())
         new.replace(lone)
         generator = open_generator(lone, device="cpu").generator
         np.testing.assert_array_equal(scene_of(renderer, seed=7).picture, draw(generator, [7])[0])
-        again = renderer.draw(None, [7])[1].result(60)
+        again = renderer.draw(None, [7]).result(60)[0]
         assert not np.array_equal(again, pictures) and not np.array_equal(again[0], scene.picture)
         lone.unlink()
-        np.testing.assert_array_equal(renderer.draw(None, [7])[1].result(60), again, "what is gone is shown on")
+        np.testing.assert_array_equal(renderer.draw(None, [7]).result(60)[0], again, "what is gone is shown on")
     finally:
         renderer.close()
 

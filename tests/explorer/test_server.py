@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sagan.explorer.worker import MOST_WAITING
 from sagan.sampling import draw_labels
 
 LAYER = "G.attention@8"
@@ -39,7 +40,7 @@ def test_facts_say_what_is_served(served, trained):
 
 
 def test_one_picture_is_a_file_of_the_exact_pixels(served):
-    expected = served.renderer.draw(None, [7], ["boats"])[1].result(60)[0]
+    expected = served.renderer.draw(None, [7], ["boats"]).result(60)[0][0]
     for form in ("png", "webp"):
         body = {"seeds": [7], "classes": "boats", "format": form}
         status, headers, content = served.ask("POST", "/api/v1/generate", body)
@@ -49,7 +50,7 @@ def test_one_picture_is_a_file_of_the_exact_pixels(served):
 
 def test_several_pictures_come_as_a_list_a_sheet_or_arrays(served):
     seeds = [3, 1, 4, 15, 9, 2, 6, 5, 35]
-    expected = served.renderer.draw(None, seeds)[1].result(60)
+    expected = served.renderer.draw(None, seeds).result(60)[0]
     status, listed = served.json("POST", "/api/v1/generate", {"seeds": seeds})
     assert status == 200 and listed["media_type"] == "image/png"
     assert [entry["seed"] for entry in listed["pictures"]] == seeds
@@ -352,7 +353,7 @@ def test_a_full_queue_is_told_at_once_and_recovers(served):
     gate, begun = threading.Event(), threading.Event()
     served.renderer.worker.call(lambda: (begun.set(), gate.wait(20)))
     assert begun.wait(5)
-    waiting = [served.renderer.worker.call(lambda: None) for _ in range(15)]
+    waiting = [served.renderer.worker.call(lambda: None) for _ in range(MOST_WAITING - 1)]
     try:
         start = time.perf_counter()
         status, headers, content = served.ask("POST", "/api/v1/generate", {"seeds": [1]})

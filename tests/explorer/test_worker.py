@@ -32,19 +32,20 @@ def busy(worker):
 
 
 def drawing(batches, *numbers, kind=("a", True)):
-    """Pictures of 1x1 pixel that hold their latent and their label; `batches` hears of each batch."""
+    """Pictures of 1x1 pixel that hold their seed and their label; `batches` hears of each batch."""
 
-    def paint(latents, labels):
-        batches.append((kind[0], latents[:, 0].astype(int).tolist()))
-        pixels = np.stack((latents[:, 0], labels), axis=1).astype(np.uint8)
-        return pixels.reshape(-1, 1, 1, 2)
+    def paint(seeds, labels):
+        batches.append((kind[0], seeds.tolist()))
+        pixels = np.stack((seeds, labels), axis=1).astype(np.uint8)
+        return pixels.reshape(-1, 1, 1, 2), labels
 
-    latents = np.array(numbers, dtype=np.float32)[:, None]
-    return Drawing(kind, paint, latents, np.array(numbers) + 100)
+    return Drawing(kind, paint, np.array(numbers), np.array(numbers) + 100)
 
 
 def pictures(future):
-    return future.result(10).reshape(-1, 2).tolist()
+    found, labels = future.result(10)
+    assert labels.tolist() == found[:, 0, 0, 1].tolist()
+    return found.reshape(-1, 2).tolist()
 
 
 def test_those_who_ask_together_share_batches_and_get_their_own(worker, busy):
@@ -109,10 +110,10 @@ def test_what_was_called_off_is_not_begun(worker, busy):
 
 
 def test_an_error_reaches_all_of_its_batch_and_none_after(worker, busy):
-    def fail(latents, labels):
+    def fail(seeds, labels):
         raise ValueError("broken")
 
-    broken = Drawing(("a", True), fail, np.zeros((1, 1), np.float32), np.zeros(1, np.int64))
+    broken = Drawing(("a", True), fail, np.zeros(1, np.int64), np.zeros(1, np.int64))
     first, second = worker.draw(broken), worker.draw(broken)
     busy.set()
     for future in (first, second):

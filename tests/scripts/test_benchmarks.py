@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 from pathlib import Path
@@ -103,6 +104,23 @@ def test_operations_of_fused_attention_are_those_of_its_two_products():
     products = 2 * 2 * 512 * 256 * 16 / 1e9
     assert written == pytest.approx(3 * products)  # each product's gradients are two more
     assert fused == pytest.approx(3.5 * products)  # its backward pass makes the map once more
+
+
+def test_a_step_without_a_piece_of_the_fast_path_computes_the_same():
+    import torch
+
+    pieces = load("pieces")
+    words = argparse.Namespace(preset="demo", batch_size=4, precision="fp32")
+
+    def loss_without(piece):
+        torch.manual_seed(0)
+        game = pieces.our_game(words)
+        with piece(game):
+            return float(pieces.our_step(game)()["loss/discriminator"])
+
+    expected = loss_without(pieces.everything)
+    for name, piece in pieces.PIECES.items():
+        assert loss_without(piece) == pytest.approx(expected, rel=1e-5), name
 
 
 def rows_of(distances, modes=None):

@@ -83,10 +83,10 @@ class Endpoints:
             raise ConfigError(
                 f"{len(labels)} classes for {len(asked.seeds)} seeds", remedy="Give one, or one for each seed."
             )
-        numbers, future = self._renderer.draw(
+        future = self._renderer.draw(
             asked.checkpoint, asked.seeds, labels, truncation=asked.truncation, exact=asked.exact
         )
-        pictures = await _result(future)
+        pictures, numbers = await _result(future)
         if asked.format == "npz":
             content = await asyncio.to_thread(array_file, pictures, asked.seeds, numbers)
             return response(content, MEDIA["npz"])

@@ -26,7 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_BYTES = 8 << 20
 BODY_SECONDS = 10.0
-RATE, BURST = 100.0, 300.0  # requests of one client to what computes: a second, and at once
+RATE, BURST = 400.0, 800.0  # requests of one client to what computes: a second, and at once
 MOST_CLIENTS = 1024
 FREE = "/healthz"
 LEFT = 499  # in the counts, of a request whose client went before it was answered; the number is nginx's

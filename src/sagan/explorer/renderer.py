@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sagan.errors import ConfigError
 from sagan.explorer.scene import LayerView, Point, Scene, pack, views
 from sagan.explorer.shelf import Opened, Shelf
-from sagan.explorer.worker import Drawing, Worker
+from sagan.explorer.worker import Drawing, Numbers, Pixels, Worker
 from sagan.layers.attention import attention_layers, record_inputs
 from sagan.runtime import Runtime, choose_runtime, memory_errors
 from sagan.sampling import INNER_BATCH, between_latents, draw_labels, draw_latents, inner_batch, to_pixels
@@ -31,7 +30,7 @@ from sagan.workflows.walking import blend_classes
 
 MEMORY = 32 << 20  # bytes of scenes that are kept
 FEWER = "Ask for fewer pictures at a time."
-Pixels = NDArray[np.uint8]
+OF_ITS_SEED = -1  # the label of a picture whose seed draws it
 
 
 @dataclass(frozen=True)
@@ -93,26 +92,25 @@ class Renderer:
         *,
         truncation: float = 0.0,
         exact: bool = True,
-    ) -> tuple[NDArray[np.int64], Future[Pixels]]:
+    ) -> Future[tuple[Pixels, Numbers]]:
         """Pictures as `sagan sample` draws them, and their labels (n,).
 
-        labels: one a seed.  exact: drawn in the fixed inner batch, so that the same seed gives the same pixels whoever asks at
-        the same time; without, in a batch of as many as are wanted, whose pixels may differ by rounding.
-        Raises ConfigError, CheckpointMissing and its kin, QueueFull.
+        labels: one a seed; those that the seeds draw otherwise.  exact: drawn in the fixed inner batch, so that the same seed
+        gives the same pixels whoever asks at the same time; without, in a batch of as many as are wanted, whose pixels may
+        differ by rounding. Raises ConfigError, QueueFull; the future CheckpointMissing and its kin.
         """
         if labels is None:
-            numbers = draw_labels(seeds, len(self.classes))
+            numbers = np.full(len(seeds), OF_ITS_SEED, dtype=np.int64)
         else:
             numbers = np.asarray([self.label(label) for label in labels], dtype=np.int64)
-        latents = draw_latents(seeds, self.record.model.z_dim, truncation)
         newest = self.shelf.entries()[-1:]
         since = newest[0].id if newest else None  # all pictures come from one checkpoint, whatever is written meanwhile
 
-        def paint(rows: NDArray[np.float32], chosen: NDArray[np.int64]) -> Pixels:
-            return self._paint(checkpoint, since, rows, chosen, exact)
+        def paint(rows: Numbers, chosen: Numbers) -> tuple[Pixels, Numbers]:
+            return self._paint(checkpoint, since, rows, chosen, truncation, exact)
 
-        kind = (checkpoint, None if checkpoint else since, exact)
-        return numbers, self.worker.draw(Drawing(kind, paint, latents, numbers))
+        kind = (checkpoint, None if checkpoint else since, truncation, exact)
+        return self.worker.draw(Drawing(kind, paint, np.asarray(seeds, dtype=np.int64), numbers))
 
     def scenes(self, subjects: Sequence[Subject]) -> Future[list[Scene]]:
         """Generated pictures, at most INNER_BATCH of one checkpoint, with the generator's attention while it drew them."""
@@ -184,16 +182,19 @@ class Renderer:
         self,
         checkpoint: str | None,
         since: str | None,
-        latents: NDArray[np.float32],
-        labels: NDArray[np.int64],
+        seeds: Numbers,
+        labels: Numbers,
+        truncation: float,
         exact: bool,
-    ) -> Pixels:
+    ) -> tuple[Pixels, Numbers]:
         opened = self.shelf.fetch(checkpoint, since=since)
+        latents = draw_latents(seeds, opened.generator.generator.z_dim, truncation)
+        labels = np.where(labels == OF_ITS_SEED, draw_labels(seeds, len(self.classes)), labels)
         inputs, chosen = inner_batch(opened.generator.generator, latents, labels)
         if not exact:
             inputs, chosen = inputs[: len(latents)], None if chosen is None else chosen[: len(latents)]
         with torch.no_grad():
-            return to_pixels(opened.engine()(inputs, chosen)[: len(latents)])
+            return to_pixels(opened.engine()(inputs, chosen)[: len(latents)]), labels
 
     @memory_errors(FEWER)
     def _generated(self, subjects: Sequence[Subject]) -> list[Scene]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagan.checkpoint.folder import step_folder, steps
+from sagan.checkpoint.folder import CHECKPOINTS, step_folder, steps
 from sagan.checkpoint.retention import read_best
 from sagan.engines import open_engine
 from sagan.errors import CheckpointCorrupt, CheckpointMissing, ConfigError, SaganError
@@ -18,6 +19,7 @@ from sagan.workflows.openers import OpenGenerator, locate, open_checkpoint, open
 from sagan.workflows.run_folder import RunFolder
 
 MOST_OPEN = 3
+SETTLED = 2 * 10**9  # nanoseconds: older than the steps in which file systems count
 ONLY = "generator"  # the id of what is not one of a run's checkpoints
 
 
@@ -66,6 +68,9 @@ class Shelf:
         self.source, self._runtime = source, runtime
         self.run = RunFolder(source) if (source / "run.toml").is_file() else None
         self._open: OrderedDict[str, Opened] = OrderedDict()
+        self._listed: tuple[tuple[int, int] | None, list[Entry]] | None = (
+            None  # entries, and the folder's stamp by then
+        )
         self.warnings: list[str] = [*notes]
         self.has_discriminator = self.run is not None or (source / MODEL).is_file()
         self.fetch(None)  # says at once what is wrong
@@ -74,8 +79,16 @@ class Shelf:
         """What there is now, oldest first; training adds some and deletes others."""
         if self.run is None:
             return [Entry(ONLY, self.source, None)]
-        found = [step_folder(self.source, step) for step in steps(self.source)]
-        return [Entry(folder.name, folder, int(folder.name.removeprefix("step-"))) for folder in found]
+        stamp = _stamp(self.source / CHECKPOINTS)
+        if self._listed is None or self._listed[0] != stamp:
+            found = [step_folder(self.source, step) for step in steps(self.source)]
+            entries = [Entry(folder.name, folder, int(folder.name.removeprefix("step-"))) for folder in found]
+            settled = (
+                stamp is not None and time.time_ns() - stamp[1] > SETTLED
+            )  # else it may change without another stamp
+            self._listed = (stamp, entries) if settled else None
+            return entries
+        return self._listed[1]
 
     def best(self) -> str | None:
         """The id of the run's best checkpoint, where it knows one."""

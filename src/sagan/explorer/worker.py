@@ -22,7 +22,8 @@ from sagan.sampling import INNER_BATCH
 
 Result = TypeVar("Result")
 Pixels = NDArray[np.uint8]
-MOST_WAITING = 16
+Numbers = NDArray[np.int64]
+MOST_WAITING = 48  # three inner batches of single pictures: while one is drawn, those who had the last ask for the next
 DEADLINE = 30.0
 
 
@@ -53,24 +54,24 @@ class _Call(_Job):
 class Drawing:
     """Pictures to draw. kind: drawings of the same kind share batches, so each must do for the others' `paint`.
 
-    paint: (latents, labels) of at most INNER_BATCH rows -> their pictures.  latents: (n, z); labels: (n,).
+    paint: (seeds, labels) of at most INNER_BATCH rows -> their pictures and labels.  seeds, labels: (n,).
     """
 
     kind: tuple[object, ...]
-    paint: Callable[[NDArray[np.float32], NDArray[np.int64]], Pixels]
-    latents: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    paint: Callable[[Numbers, Numbers], tuple[Pixels, Numbers]]
+    seeds: Numbers
+    labels: Numbers
 
 
 @dataclass(eq=False)
 class _Pictures(_Job):
     drawing: Drawing
-    done: list[Pixels] = field(default_factory=list)
+    done: list[tuple[Pixels, Numbers]] = field(default_factory=list)
     begun: int = 0  # rows that were drawn
 
     @property
     def left(self) -> int:
-        return len(self.drawing.latents) - self.begun
+        return len(self.drawing.seeds) - self.begun
 
 
 class Worker:
@@ -96,9 +97,9 @@ class Worker:
         self._add(_Call(future, time.monotonic() + seconds, call))
         return future
 
-    def draw(self, drawing: Drawing, seconds: float = DEADLINE) -> Future[Pixels]:
-        """Have pictures drawn: (n, R, R, C). Raises QueueFull; the future raises TooLate."""
-        future: Future[Pixels] = Future()
+    def draw(self, drawing: Drawing, seconds: float = DEADLINE) -> Future[tuple[Pixels, Numbers]]:
+        """Have pictures drawn: (n, R, R, C), and their labels (n,). Raises QueueFull; the future raises TooLate."""
+        future: Future[tuple[Pixels, Numbers]] = Future()
         self._add(_Pictures(future, time.monotonic() + seconds, drawing))
         return future
 
@@ -115,8 +116,9 @@ class Worker:
         with self._change:
             if not self._open:
                 raise TooLate()
-            if len(self._jobs) >= MOST_WAITING:
-                raise QueueFull(max(1, round(self._pace * len(self._jobs))))
+            wait = self._pace * len(self._jobs)
+            if len(self._jobs) >= MOST_WAITING or (self._jobs and wait > DEADLINE):
+                raise QueueFull(max(1, round(wait)))
             self._jobs.append(job)
             self._change.notify()
 
@@ -162,23 +164,29 @@ class Worker:
             count = min(room, job.left)
             taken.append((job, slice(job.begun, job.begun + count)))
             room -= count
-        latents = np.concatenate([job.drawing.latents[rows] for job, rows in taken])
+        seeds = np.concatenate([job.drawing.seeds[rows] for job, rows in taken])
         labels = np.concatenate([job.drawing.labels[rows] for job, rows in taken])
         start = time.perf_counter()
         try:
-            pixels = jobs[0].drawing.paint(latents, labels)
+            pixels, labels = jobs[0].drawing.paint(seeds, labels)
         except BaseException as error:
             for job in jobs:
                 _fail(job.future, error)
             return
-        self.noted(len(latents), time.perf_counter() - start)
+        self.noted(len(seeds), time.perf_counter() - start)
         place = 0
         for job, rows in taken:
             job.begun = rows.stop
-            job.done.append(pixels[place : place + rows.stop - rows.start])
-            place += rows.stop - rows.start
+            mine = slice(place, place + rows.stop - rows.start)
+            job.done.append((pixels[mine], labels[mine]))
+            place = mine.stop
             if not job.left:
-                _settle(job.future, partial(np.concatenate, job.done))
+                _settle(job.future, partial(_joined, job.done))
+
+
+def _joined(parts: list[tuple[Pixels, Numbers]]) -> tuple[Pixels, Numbers]:
+    pictures, labels = zip(*parts, strict=True)
+    return np.concatenate(pictures), np.concatenate(labels)
 
 
 def _settle(future: Future[Any], call: Callable[[], Any]) -> None:
