@@ -11,7 +11,8 @@ as the subset has pictures, so that the distances are biased alike:
     recall    how much of the held-out pictures' variety is drawn
     leak      samples that `sagan leak` takes for copies of the subset
 
-A row that was measured before is not run again; `--out` is runs/small-sets-COUNT where nothing else is said. Writes
+The row `auto` is what `sagan train SUBSET` chooses, whatever `--preset` says. A row that was measured before is not run
+again; `--out` is runs/small-sets-COUNT where nothing else is said. Writes
 benchmarks/results/small-sets-COUNT.json.
 """
 
@@ -32,6 +33,7 @@ from sagan.data.config import DataConfig
 from sagan.data.images import open_images
 from sagan.presets import preset
 from sagan.training.reporting import Saved
+from sagan.workflows.choose import auto
 from sagan.workflows.evaluate import evaluate
 from sagan.workflows.leak import leak
 from sagan.workflows.train import train
@@ -40,6 +42,7 @@ HELD_OUT = 5000
 ADAPTIVE = {"augment": "adaptive"}
 ROWS: dict[str, dict[str, Any]] = {
     "plain": {},
+    "auto": {},
     "diffaugment": {"augment": "diffaugment"},
     "adaptive": ADAPTIVE,
     "adaptive-blit": ADAPTIVE | {"aug_kinds": "blit"},
@@ -86,7 +89,8 @@ def measure_row(name: str, seed: int, words: argparse.Namespace, subset: Path, h
         return stored
     chores = {"score": "off", "save_every": 0, "sample_every": 0, "log_every": 50, "health": "off"}
     options = {**chores, "time": words.time, "steps": 0, **ROWS[name], **tomllib.loads("\n".join(words.set))}
-    config = preset(words.preset, data=str(subset), out=str(run), seed=seed, **options)
+    options |= {"out": str(run), "seed": seed}
+    config = auto(str(subset), **options) if name == "auto" else preset(words.preset, data=str(subset), **options)
     result = train(
         config, chores_count=False, watch=lambda event: print(event.path) if isinstance(event, Saved) else None
     )

@@ -1,5 +1,5 @@
-"""Write the tables of docs/configuration.md, docs/exit-codes.md and docs/export.md from the records, the presets, the error
-classes and a network.
+"""Write the tables of docs/configuration.md, docs/own-pictures.md, docs/exit-codes.md and docs/export.md from the records, the
+presets, the choice of `auto`, the error classes and a network.
 
 python scripts/reference.py            write them
 python scripts/reference.py --check    only say whether they are up to date (part of `make check`)
@@ -15,7 +15,7 @@ from markers import ROOT, table, write_or_check
 
 from sagan.config import SLOTS, TABLES, build, must_be, option_classes, show
 from sagan.errors import Interrupted, SaganError
-from sagan.presets import PRESETS, Preset, preset
+from sagan.presets import PRESETS, Facts, Preset, choose, preset
 
 
 def options(group: str) -> str:
@@ -34,6 +34,19 @@ def presets() -> str:
     """Every preset: what it is for, where its numbers come from, what it costs and where its result is recorded."""
     rows = [[f"`{p.name}`", p.summary, p.source, cost(p), _link(p.result)] for p in PRESETS.values()]
     return table(["preset", "what it trains", "source", "cost in full", "result"], rows)
+
+
+def auto() -> str:
+    """What `auto` chooses for four sizes of sets on two machines."""
+    machines = {
+        "2 cores": {"cores": 2},
+        "a GPU of 24 GiB with bf16": {"device": "cuda", "memory": 24 << 30, "bf16": True},
+    }
+    rows: list[list[object]] = [
+        [f"{count:,}", *(choose(Facts(pictures=count, side=400, **facts)).summary for facts in machines.values())]
+        for count in (100, 1_000, 10_000, 50_000)
+    ]
+    return table(["pictures", *machines], rows)
 
 
 def cost(entry: Preset) -> str:
@@ -99,6 +112,7 @@ def main() -> int:
     groups = {f"options {group}": options(group) for group in TABLES}
     pages = {
         ROOT / "docs" / "configuration.md": {"presets": presets(), **groups},
+        ROOT / "docs" / "own-pictures.md": {"auto": auto()},
         ROOT / "docs" / "exit-codes.md": {"exit codes": exit_codes()},
         ROOT / "docs" / "export.md": {"keys": export_keys()},
     }

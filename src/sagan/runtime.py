@@ -196,6 +196,11 @@ def has_accelerator() -> bool:
     return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
+def device_memory(device: torch.device) -> int:
+    """Bytes of an accelerator's memory; 0 for a processor, and where the system does not say."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else 0
+
+
 @contextmanager
 def memory_errors(remedy: str | Callable[[], str] = SMALLER_BATCH) -> Iterator[None]:
     """Inside, running out of memory, the device's or the machine's, is a ResourceError of one line.

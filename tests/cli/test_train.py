@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from sagan.cli import commands
 from sagan.cli.main import main
-from sagan.config import SLOTS, difference, flatten, to_toml
-from sagan.errors import Interrupted, NumericError
+from sagan.config import SLOTS, build, difference, flatten, from_toml, to_toml
+from sagan.errors import Interrupted, NumericError, ResourceError
 from sagan.presets import preset
 from sagan.training.reporting import Note
 
@@ -19,7 +20,9 @@ def train(workflow):
         run=Path("runs/x"), step=600, images=38_400, seconds=125.0, grid=Path("runs/x/g.png"),
         report=Path("runs/x/report.html"), stopped="all steps done", first=True,
     )  # fmt: skip
-    return workflow("train", "train", result)
+    calls = workflow("train", "train", result)
+    calls.chosen = workflow("choose", "choose_for", SimpleNamespace(options={"z_dim": 99}, lines=["z-dim 99: why not"]))
+    return calls
 
 
 def record(calls, *argv):
@@ -50,8 +53,32 @@ def test_paths_go_to_stdout_and_everything_else_to_stderr(train, capsys):
 def test_the_first_command_needs_no_words(train):
     assert record(train) == preset("demo")
     assert train[0][1]["resume"] == "auto" and train[0][1]["override"] is train[0][1]["accept_data_change"] is False
-    assert record(train, "photos") == preset("sagan-32-small", data="photos")
-    assert record(train, "--data", "photos") == preset("sagan-32-small", data="photos")
+    assert not train.chosen
+
+
+def test_what_suits_the_pictures_is_the_default_and_told(train, capsys):
+    result = train.answer
+    train.answer = lambda config, watch, **named: (watch(Note("one")), watch(Note("two")), result)[2]
+    for words in (["photos"], ["--data", "photos"], ["photos", "--preset", "auto"]):
+        assert record(train, *words) == build({"preset": "auto", "data": "photos", "z_dim": 99})
+        assert capsys.readouterr().err.startswith("z-dim 99: why not\none\ntwo\n")
+    assert record(train, "photos", "--z-dim", "7").model.z_dim == 7
+    assert train.chosen[-1][0] == ({"data": "photos", "z_dim": "7"},)
+    Path("runs/photos-auto").mkdir(parents=True)
+    Path("runs/photos-auto/run.toml").write_text(to_toml(build({"preset": "auto", "data": "photos", "z_dim": 5})))
+    train.chosen.clear()
+    assert record(train, "photos").model.z_dim == 5 and not train.chosen
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_pictures_are_looked_at(train, capsys, monkeypatch):
+    def refuse(folder):
+        raise ResourceError("cannot be written", where=folder)
+
+    monkeypatch.setattr(commands, "need_writable", refuse)
+    assert main(["train", "photos"]) == 5
+    assert not train.chosen and capsys.readouterr().err.startswith("sagan: runs/photos-auto: cannot be written")
+    assert main(["train", "photos", "--out", "there"]) == 5
+    assert not train.chosen and capsys.readouterr().err.startswith("sagan: there: cannot be written")
 
 
 def test_only_typed_options_override(train):
@@ -148,7 +175,11 @@ def test_dry_run_prints_the_record_and_stops(train, workflow, capsys):
     )
     assert main(["train", "photos", "--preset", "sagan-64", "--dry-run"]) == 0
     assert len(plans) == 1 and not train
-    assert capsys.readouterr().out == to_toml(preset("sagan-64", data="photos")) + "\nmemory  2 GiB\nsteps   9\n"
+    shown = capsys.readouterr().out
+    assert shown == to_toml(preset("sagan-64", data="photos")) + "\n# memory  2 GiB\n# steps   9\n"
+    assert from_toml(shown) == preset("sagan-64", data="photos"), "what is shown can be kept as a file"
+    assert main(["train", "photos", "--dry-run"]) == 0
+    assert "\n# z-dim 99: why not\n\n# memory" in capsys.readouterr().out
 
 
 def test_resume_and_what_is_allowed_are_handed_on(train):

@@ -349,7 +349,7 @@ def test_info_and_presets(workflow, capsys):
     assert main(["info", "--help"]) == 0
     assert "memory" not in capsys.readouterr().out  # no row tells it
     assert main(["presets"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PRESETS)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["auto", *PRESETS]
     assert main(["presets", "extra"]) == 2
 
 

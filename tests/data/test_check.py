@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sagan.data.check import check_data, suggest_preset
+from sagan.data.check import check_data
 from sagan.data.config import DataConfig
 from sagan.errors import DataError
 
@@ -29,7 +28,7 @@ def test_a_good_set(folder):
     assert (found.count, found.tried, found.classes) == (8, 8, {"a": 4, "b": 4})
     assert found.sizes == {(10, 10): 4, (10, 11): 4} and found.modes == {"RGB": 8}
     assert found.preview.shape == (8, 16, 16, 3) and found.preview_classes == ["a"] * 4 + ["b"] * 4
-    assert any("very few" in line for line in found.notes) and any("enlarged" in line for line in found.notes)
+    assert any("too few" in line for line in found.notes) and any("enlarged" in line for line in found.notes)
 
 
 def test_duplicates_also_across_classes(folder):
@@ -69,24 +68,10 @@ def test_a_path_that_is_not_there(folder):
         check_data(DataConfig(data=str(folder / "zzz")), 16)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "accelerator", "preset"),
-    [
-        ({(500, 400): 9}, False, "sagan-32-small"),
-        ({(32, 32): 9, (500, 500): 5}, True, "sagan-32"),
-        ({(200, 70): 9}, True, "sagan-64"),
-        ({(500, 400): 9, (20, 20): 3}, True, "sagan-128"),
-        ({}, True, "sagan-32"),
-    ],
-)
-def test_the_median_short_side_and_the_hardware_choose_the_preset(sizes, accelerator, preset):
-    assert suggest_preset(Counter(sizes), accelerator) == preset
-
-
 def test_the_built_in_set():
     pytest.importorskip("sagan.data.emblems")
     found = check_data(DataConfig(), 16)
-    assert found.usable and found.preset == "demo" and len(found.classes) == 8 and found.count == 8192
+    assert found.usable and len(found.classes) == 8 and found.count == 8192
 
 
 def test_transparency_and_grey_are_counted_on_the_pixels(tmp_path):

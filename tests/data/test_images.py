@@ -131,7 +131,7 @@ def test_facts_progress_and_few(tmp_path):
     assert images.facts.sizes == {(9, 12): 6, (4, 4): 1} and images.facts.modes == {"RGB": 6, "L": 1}
     assert calls[-1] == (7, 7)
     assert any("1 of 7 pictures are smaller than 8 px" in line for line in images.notes)
-    assert any("7 pictures are very few" in line for line in images.notes)
+    assert any("7 pictures are too few" in line for line in images.notes)
 
 
 def test_background_is_a_colour():

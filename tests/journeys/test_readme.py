@@ -1,4 +1,5 @@
-"""Every command in README.md runs, in the order in which it stands there, in an empty folder with some pictures in it.
+"""Every command in README.md, and of the page for people with pictures, runs in the order in which it stands there, in an
+empty folder with some pictures in it.
 
 The commands are taken as printed and made small by the table below, so that all of them take seconds. The `make` lines
 are left out: one is the demo itself, the other would run this test again.
@@ -27,6 +28,11 @@ SMALL = {
     "attend": {},
     "data": {},
 }
+OWN_PICTURES = {name: SMALL[name] for name in ("train", "sample", "data")} | {
+    "export": {},
+    "leak": {"-n": "8"},
+    "doctor": {},
+}
 LONGER = {"--steps": "4"}  # where the README itself names a number of steps, it means: longer than before
 
 
@@ -37,9 +43,9 @@ def commands(text: str) -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def made_small(words: list[str]) -> list[str]:
+def made_small(words: list[str], table: dict[str, dict[str, str]] = SMALL) -> list[str]:
     """A `sagan` command with the options of the table in place of its own."""
-    options = dict(SMALL[words[1]])
+    options = dict(table[words[1]])
     if "--steps" in words:
         options |= LONGER
     kept = list(words)
@@ -64,10 +70,10 @@ def run_sagan(words: list[str], folder: Path) -> subprocess.CompletedProcess[str
     )
 
 
-def make_photos(folder: Path) -> None:
+def make_photos(folder: Path, count: int = 24) -> None:
     """Two classes of small pictures of unequal sides."""
     random = np.random.default_rng(5)
-    for number in range(24):
+    for number in range(count):
         path = folder / ("boats" if number % 2 else "barns") / f"{number:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 256, (40 + number, 52, 3), dtype=np.uint8)).save(path)
@@ -97,6 +103,37 @@ def test_every_command_of_the_readme_runs(tmp_path):
     assert {path.name for path in run.glob("checkpoints/step-*")} >= {"step-00000002", "step-00000004"}
     for name in ("run.toml", "data.json", "environment.json", "log.jsonl", "curves.png", "report.html"):
         assert (run / name).stat().st_size > 0
+
+
+def read_page() -> list[list[str]]:
+    return commands((ROOT / "docs" / "own-pictures.md").read_text(encoding="utf-8"))
+
+
+def test_every_command_of_the_page_is_known():
+    """Its verbs and options, without running it: that takes a minute, and is done at night."""
+    found = read_page()
+    assert {words[1] for words in found} == set(OWN_PICTURES) and all(words[0] == "sagan" for words in found)
+    listed = (ROOT / "tests" / "cli" / "options.txt").read_text(encoding="utf-8").split()
+    for words in found:
+        if words[1] == "train":
+            assert {word for word in words if word.startswith("--")} <= set(listed)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+def test_every_command_of_the_page_runs(tmp_path):
+    make_photos(tmp_path / "photos", 100)  # fewer are too few to look for copies
+    for words in read_page():
+        target = tmp_path / words.pop() if ">" in words else None
+        small = made_small([word for word in words if word != ">"], OWN_PICTURES)
+        done = run_sagan(small, tmp_path)
+        told = f"{shlex.join(small)}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0 and "Traceback" not in done.stderr, told
+        if target is not None:
+            target.write_text(done.stdout, encoding="utf-8")
+    assert run_sagan(["sagan", "train", "--config", "photos.toml", "--out", "x", "--dry-run"], tmp_path).returncode == 0
+    for name in ("data-check.png", "grid.png", "photos.html", "photos.toml", "runs/photos/report.html"):
+        assert (tmp_path / name).stat().st_size > 0, name
 
 
 @pytest.mark.parametrize(

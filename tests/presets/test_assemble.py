@@ -32,6 +32,60 @@ def test_without_words_it_is_the_demo_and_with_pictures_the_small_preset():
     assert assemble({}, file=write("[data]\ndata = 'photos'")) == preset("sagan-32-small", data="photos")
 
 
+def chooser(**options):
+    """A stand-in for the choice by pictures, and what it was asked."""
+    asked = []
+
+    def choose(said, folder):
+        asked.append((dict(said), str(folder)))
+        return options
+
+    return choose, asked
+
+
+def test_auto_is_the_default_where_something_chooses():
+    choose, asked = chooser(g_ch=48, steps=7)
+    config = assemble({"data": "photos", "d_ch": "24"}, choose=choose)
+    assert asked == [({"data": "photos", "d_ch": "24"}, "runs/photos-auto")]
+    assert (config.preset, config.model.g_ch, config.model.d_ch, config.training.steps) == ("auto", 48, 24, 7)
+    assert run_folder(config) == Path("runs/photos-auto")
+    assert assemble({}, choose=choose) == assemble({"data": "emblems"}, choose=choose) == preset("demo")
+    assert assemble({"data": "photos"}, preset="sagan-64", choose=choose) == preset("sagan-64", data="photos")
+    assert len(asked) == 1
+    assert assemble({}, preset="auto", choose=choose).preset == "auto" and asked[1] == ({}, "runs/emblems-auto")
+
+
+def test_what_is_named_wins_over_what_is_chosen():
+    choose, asked = chooser(g_ch=48, steps=7)
+    file = write("preset = 'auto'\n[data]\ndata = 'photos'\n[model]\ng_ch = 40\n")
+    assert assemble({"steps": 9}, file=file, choose=choose) == build(
+        {"preset": "auto", "data": "photos", "g_ch": 40, "steps": 9}
+    )
+    assert asked[0][0]["g_ch"] == 40
+
+
+@pytest.mark.parametrize("named", [None, "auto"])
+def test_a_run_that_goes_on_is_never_chosen_for_again(named):
+    stored = build({"preset": "auto", "data": "photos", "resolution": 128, "g_attn": (64,), "steps": 7})
+    folder = store(stored, "runs/photos-auto")
+    choose, asked = chooser(g_ch=48)
+    words = {"data": "photos", "g_attn": "64", "steps": "9"}  # 64 is no place in the networks of 32x32
+    for config in (
+        assemble(words, preset=named, choose=choose),
+        assemble(words, preset=named, resume=str(folder), choose=choose),
+    ):
+        assert [change.name for change in difference(stored, config) if change.name != "out"] == ["steps"]
+    assert asked == []
+    assemble({"data": "photos"}, resume="off", choose=choose)
+    assert len(asked) == 1
+
+
+def test_auto_without_pictures_is_refused():
+    for call in (lambda: assemble({}, preset="auto"), lambda: preset("auto")):
+        with pytest.raises(ConfigError, match="^auto is chosen from pictures"):
+            call()
+
+
 def test_preset_then_file_then_words():
     file = write("[training]\ng_lr = 3e-4\nseed = 5\n")
     config = assemble({"seed": 6}, preset="sagan-64", file=file)
@@ -115,3 +169,8 @@ def test_run_folders():
     assert run_folder(preset("demo", out="here")) == Path("here")
     assert run_of(Path("runs/a/checkpoints/step-00000001")) == Path("runs/a")
     assert run_of(Path("runs/a")) == Path("runs/a")
+
+
+def test_a_stream_has_no_pictures_to_choose_by():
+    config = assemble({"data": "stream:shards"}, resume="off", choose=lambda said, folder: pytest.fail("looked"))
+    assert config.preset == "sagan-32-small"

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from sagan.data.check import check_data
+from sagan.data.config import DataConfig
+
 
 @pytest.fixture(autouse=True)
 def on_path(monkeypatch):
@@ -192,3 +195,20 @@ def test_an_ablation_becomes_one_figure_a_row():
         ),
         ("Attention: residual block at 8, failed", 2.0, "seeds", "loss is not finite"),
     ]
+
+
+def test_the_unseen_folders_are_as_mixed_as_they_say(tmp_path):
+    unseen = load("unseen_folders")
+    counts = {"flags": {"bands": 6, "checks": 2}, "letters": {"A": 7, "X": 1}}
+    for name, (_, draw, seed) in unseen.FOLDERS.items():
+        folder = unseen.render(tmp_path / name, counts[name], draw, seed)
+        found = check_data(DataConfig(data=str(folder), max_bad=1.0), 16)
+        assert list(found.classes.values()) == [
+            count + (number == 0) for number, count in enumerate(counts[name].values())
+        ]
+        assert len(found.sizes) > 4 and len(found.duplicates) == 1
+        assert {bad.reason_code for bad in found.bad} >= {"empty", "not-a-picture"} and len(found.bad) == 3
+        assert bool(found.transparent) is (name == "letters")
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        assert unseen.render(folder, counts[name], draw, seed) == folder
+        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before

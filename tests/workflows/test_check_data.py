@@ -6,11 +6,12 @@ import shutil
 import pytest
 from PIL import Image
 
+from sagan import runtime
 from sagan.cli.main import main
 from sagan.data.config import DataConfig
 from sagan.errors import DataError
-from sagan.workflows import check_data as check_data_module
 from sagan.workflows.check_data import check_data
+from sagan.workflows.choose import choose_for
 
 
 def test_a_good_set(photos, tmp_path):
@@ -27,19 +28,19 @@ def test_a_good_set(photos, tmp_path):
         assert min(preview.size) > 64
 
 
-@pytest.mark.parametrize("accelerator", [True, False])
-def test_the_suggestion_knows_whether_there_is_an_accelerator(photos, tmp_path, monkeypatch, accelerator):
-    told = []
-
-    def look_at(*arguments, accelerator, **options):
-        told.append(accelerator)
-        return really(*arguments, accelerator=accelerator, **options)
-
-    really = check_data_module.look_at
-    monkeypatch.setattr(check_data_module, "look_at", look_at)
-    monkeypatch.setattr(check_data_module, "has_accelerator", lambda: accelerator)
-    check_data(DataConfig(data=str(photos)), 16, tmp_path / "p.png")
-    assert told == [accelerator]
+def test_it_ends_by_saying_what_auto_would_choose(photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "available_cores", lambda: 2)
+    monkeypatch.setattr(runtime, "has_accelerator", lambda: False)
+    rows = check_data(DataConfig(data=str(photos)), 16, tmp_path / "p.png").rows
+    choice = choose_for({"data": str(photos)})
+    assert rows[-1] == ("auto", choice.summary) and rows[-1][1].startswith("16x16, G 64 and D 32 wide, batch 16, diff")
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "check", str(photos), "--resolution", "64"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-1] == "data-check.png" and shown[-2].startswith("auto        64x64, ")
+    (photos_of_nothing := tmp_path / "bad").mkdir()
+    (photos_of_nothing / "bad.png").write_bytes(b"no")
+    assert "auto" not in dict(check_data(DataConfig(data=str(photos_of_nothing)), 16, tmp_path / "p.png").rows)
 
 
 def test_bad_files_are_listed_with_reasons_and_duplicates_counted(own_photos, tmp_path):

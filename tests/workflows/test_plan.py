@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sagan.cli.main import main
+from sagan.config import from_toml
 from sagan.errors import ConfigError, DataError
 from sagan.models.build import build_discriminator, build_generator, parameter_count
 from sagan.training.config import TrainingConfig
@@ -33,7 +34,9 @@ def test_the_dry_run_of_the_command_writes_nothing(photos, tmp_path, monkeypatch
     words = "--resolution 16 --g-ch 16 --d-ch 16 --batch-size 8 --dry-run --threads 1".split()
     assert main(["train", str(photos), *words]) == 0
     shown = capsys.readouterr()
-    assert "batch_size = 8" in shown.out and "runs/photos-sagan-32-small" in shown.out
+    assert "batch_size = 8" in shown.out and "runs/photos-auto" in shown.out
+    kept = from_toml(shown.out)
+    assert kept.preset == "auto" and kept.model.g_ch == 16 and "# batch-size 8: you named it" in shown.out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sagan.cli.options import Fields, default_hint, read_words
-from sagan.cli.printing import deliver, duration, note, say, say_rows, say_text
+from sagan.cli.printing import aligned, deliver, duration, note, say, say_rows, say_text
 from sagan.cli.reading import need, path_of, pixels, say_paths, words_of
 from sagan.cli.verbs import (
     AttendWords,
@@ -24,11 +25,11 @@ from sagan.cli.verbs import (
     VerifyWords,
     checked,
 )
-from sagan.config import SLOTS, TABLES, read_toml, to_toml
+from sagan.config import SLOTS, TABLES, RunConfig, read_toml, to_toml
 from sagan.data.config import DataConfig
 from sagan.disk import need_writable
 from sagan.errors import CheckpointCorrupt, ConfigError
-from sagan.presets import PRESETS, asks_for_auto, assemble, run_folder
+from sagan.presets import AUTO, PRESETS, asks_for_auto, assemble, run_folder
 
 MOST_LINES = 32  # of pictures that were left out
 
@@ -38,9 +39,20 @@ def train(argv: list[str]) -> int:
     words = _train_words(argv)
     own = checked(TrainWords, {name: words.pop(name) for name in TrainWords.model_fields if name in words})
     file = None if own.config is None else Path(own.config)
-    config = assemble(words, preset=own.preset, file=file, resume=own.resume, auto_batch=True)
+    reasons: list[str] = []
+
+    def choose(said: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+        if not own.dry_run:
+            need_writable(folder)
+        from sagan.workflows.choose import choose_for
+
+        choice = choose_for(said)
+        reasons[:] = choice.lines
+        return choice.options
+
     fit_batch = asks_for_auto(words, file)
-    if config.training.init_from and own.resume in ("auto", "off") and not (run_folder(config) / "run.toml").exists():
+    config = assemble(words, preset=own.preset, file=file, resume=own.resume, auto_batch=True, choose=choose)
+    if config.training.init_from and config.preset != AUTO and _begins(own.resume, config):
         from sagan.workflows.warm_start import options_of  # sizes are those of the weights, unless somebody said others
 
         said = {**(read_toml(file) if file is not None else {}), **words}
@@ -52,22 +64,34 @@ def train(argv: list[str]) -> int:
         from sagan.workflows.plan import plan
 
         planned = plan(config, fit_batch=fit_batch and not (run_folder(config) / "run.toml").exists())
-        say_text(to_toml(planned.config))
-        say("")
-        say_rows(planned.rows)
+        say_text(to_toml(planned.config))  # with the rest as comments, all of it can be kept as a file for --config
+        for line in ["", *reasons, *([""] if reasons else []), *aligned(planned.rows)]:
+            say(f"# {line}" if line else "")
         return 0
     need_writable(run_folder(config))  # before the seconds that importing torch takes
     from sagan.cli.progress import Watch
+    from sagan.training.reporting import Event, Note
     from sagan.workflows.train import train
 
     with Watch() as watch:
+
+        def told(event: Event) -> None:
+            while reasons:  # once the pictures have proved usable: a mistake is one line
+                watch(Note(reasons.pop(0)))
+            watch(event)
+
         allowed = {"override": own.override, "accept_data_change": own.accept_data_change}
-        result = train(config, resume=own.resume, **allowed, fit_batch=fit_batch, watch=watch)
+        result = train(config, resume=own.resume, **allowed, fit_batch=fit_batch, watch=told)
     if not result.first:
         return 0
     note(f"{result.stopped}: step {result.step:,}, {result.images:,} pictures, {duration(result.seconds)}")
     say_paths([result.run, result.grid, result.report])
     return 0
+
+
+def _begins(resume: str, config: RunConfig) -> bool:
+    """Whether training by this record would begin anew."""
+    return resume in ("auto", "off") and not (run_folder(config) / "run.toml").exists()
 
 
 def _train_words(argv: list[str]) -> dict[str, Any]:
@@ -210,7 +234,9 @@ def data_check(argv: list[str]) -> int:
     need_suffix(out, ".png", "the preview")
     report = path_of(own.report)
     need_suffix(report, ".jsonl", "the report")
-    result = check_data(pictures, own.resolution, out, channels=own.channels, report=report)
+    named = {name: getattr(pictures, name) for name in pictures.model_fields_set}
+    named |= {name: getattr(own, name) for name in own.model_fields_set & {"resolution", "channels"}}
+    result = check_data(pictures, own.resolution, out, channels=own.channels, report=report, named=named)
     say_rows(result.rows)
     for line in [*result.notes, *result.bad]:
         note(line)
@@ -354,5 +380,9 @@ def presets(argv: list[str]) -> int:
     """`sagan presets`."""
     about = "List the presets; `sagan train --preset NAME --dry-run` shows one in full."
     read_words(argv, prog="sagan presets", about=about, positionals={}, groups={}, hint=default_hint)
-    say_rows((entry.name, entry.summary) for entry in PRESETS.values())
+    chosen = (
+        AUTO,
+        "what suits your pictures and this machine, with a reason for each part; what `sagan train PICTURES` takes",
+    )
+    say_rows([chosen, *((entry.name, entry.summary) for entry in PRESETS.values())])
     return 0

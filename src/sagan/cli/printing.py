@@ -27,10 +27,15 @@ def say_text(text: str) -> None:
 
 def say_rows(rows: Iterable[tuple[str, str]]) -> None:
     """Names and values in two columns."""
+    for line in aligned(rows):
+        say(line)
+
+
+def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Names and values as lines of two columns."""
     pairs = [(str(name), str(value)) for name, value in rows]
     width = max((len(name) for name, _ in pairs), default=0)
-    for name, value in pairs:
-        say(f"{name:<{width}}  {value}")
+    return [f"{name:<{width}}  {value}" for name, value in pairs]
 
 
 def deliver() -> None:

@@ -17,7 +17,11 @@ R = TypeVar("R", bound=Record)
 class TrainWords(Record):
     """`sagan train`."""
 
-    preset: str | None = Field(None, description="What to start from; `sagan presets` lists them.")
+    preset: str | None = Field(
+        None,
+        description="What to start from: auto, the default, chooses by your pictures and this machine; `sagan presets`"
+        " lists the others.",
+    )
     config: str | None = Field(None, description="A TOML file of options, such as the run.toml of a run.")
     resume: str = Field("auto", description="auto goes on where the run's folder stopped; off starts anew; or a PATH.")
     override: bool = Field(False, description="Allow a resumed run another schedule, such as other learning rates.")

@@ -11,6 +11,7 @@ from sagan.config.record import (
     build,
     difference,
     flatten,
+    loosely,
     option_classes,
     override,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "flatten",
     "from_toml",
     "kind_of",
+    "loosely",
     "must_be",
     "nearest",
     "option_classes",

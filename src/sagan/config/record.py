@@ -14,9 +14,10 @@ moves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from contextlib import suppress
+from typing import Annotated, Any, NamedTuple, cast
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from sagan.config.words import config_error, show, unknown
@@ -139,6 +140,22 @@ def build(options: Mapping[str, Any], *, origin: Mapping[str, str] | None = None
     except ValidationError as error:
         fields = {name: slot.field for name, slot in SLOTS.items()}
         raise config_error(error, fields, options, origin) from None
+
+
+def loosely(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some options, by flat name, that are right by themselves, as the record would hold them: '32' -> 32.
+
+    For whoever must know what was asked for before there is a whole record. `build` says what is wrong with the others.
+    """
+    found = {}
+    for name, value in options.items():
+        if name not in SLOTS:
+            continue
+        field = SLOTS[name].field
+        limited: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        with suppress(ValidationError):
+            found[name] = TypeAdapter(limited).validate_python(value)
+    return found
 
 
 def override(config: RunConfig, /, **options: Any) -> RunConfig:

@@ -1,4 +1,4 @@
-"""Look at a set before training on it: what it holds, what is wrong with it, and which preset fits."""
+"""Look at a set before training on it: what it holds, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from sagan.data.sources import Source, open_source
 from sagan.errors import ConfigError, DataError
 
 PREVIEW = 64
-SMALL, MIDDLE = 48, 96  # median short sides in pixels below which a larger model would learn only blur
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,7 @@ class Check:
     transparent: usable pictures with a pixel that is not opaque.  grey: those without any colour.
     duplicates: groups of names whose bytes are equal.  across_classes: those of them that lie in more than one class.
     bad: what was left out, with reasons.  action: what training would do about each of them.
-    notes: what a person should know.  preset: the one that fits.
+    notes: what a person should know.
     usable: whether training would start.  verdict: one line.  preview: (k, R, R, C) uint8 with one name and class each.
     """
 
@@ -51,7 +50,6 @@ class Check:
     bad: list[Skipped]
     action: Action
     notes: list[str]
-    preset: str
     usable: bool
     verdict: str
     preview: NDArray[np.uint8]
@@ -64,34 +62,23 @@ def check_data(
     resolution: int,
     *,
     channels: int = 3,
-    accelerator: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
 ) -> Check:
     """Decode every picture of the set once, keep none but the preview, and report.
 
     channels: 1 grey, 3 RGB, 4 RGB with alpha.
-    accelerator: whether the training will have one; the suggested preset depends on it.
     A set that training would refuse is reported with usable = False; only a path that cannot be listed raises, and what
     `open_images` refuses about emblems.
     """
     if config.data == EMBLEMS:
-        return _check_emblems(open_images(config, resolution, channels=channels), accelerator)
+        return _check_emblems(open_images(config, resolution, channels=channels))
     recipe = recipe_of(config, resolution, channels)
     source = open_source(Path(config.data))
     try:
-        return _check_source(config, source, recipe, accelerator, threads, progress)
+        return _check_source(config, source, recipe, threads, progress)
     finally:
         source.close()
-
-
-def suggest_preset(sizes: Counter[tuple[int, int]], accelerator: bool) -> str:
-    """The preset for pictures of these sizes (the median short side decides) and this hardware."""
-    if not accelerator:
-        return "sagan-32-small"
-    sides = sorted(side for (width, height), count in sizes.items() for side in [min(width, height)] * count)
-    median = sides[len(sides) // 2] if sides else 0
-    return "sagan-32" if median < SMALL else "sagan-64" if median < MIDDLE else "sagan-128"
 
 
 def find_duplicates(
@@ -107,9 +94,7 @@ def find_duplicates(
     return named, mixed
 
 
-def _check_source(
-    config: DataConfig, source: Source, recipe: Recipe, accelerator: bool, threads: int, progress: Progress | None
-) -> Check:
+def _check_source(config: DataConfig, source: Source, recipe: Recipe, threads: int, progress: Progress | None) -> Check:
     listing, problem, label_notes = source.listing, "", list[str]()
     classes: tuple[str, ...] = ()
     wanted = np.arange(len(listing.names))
@@ -142,7 +127,6 @@ def _check_source(
         bad=found.skipped,
         action=action_of(config, source),
         notes=notes,
-        preset=suggest_preset(found.sizes, accelerator),
         usable=not problem,
         verdict=problem or _good_news(len(found.kept), len(classes)),
         preview=_preview(source, found.kept[shown], recipe, threads),
@@ -185,7 +169,7 @@ def _preview(source: Source, indices: NDArray[np.int64], recipe: Recipe, threads
     return np.stack(squares) if squares else np.empty((0, recipe.side, recipe.side, recipe.channels), dtype=np.uint8)
 
 
-def _check_emblems(images: ImageSet, accelerator: bool) -> Check:
+def _check_emblems(images: ImageSet) -> Check:
     shown = preview_rows(images.labels if images.classes else None, len(images))
     return Check(
         name=images.name,
@@ -201,7 +185,6 @@ def _check_emblems(images: ImageSet, accelerator: bool) -> Check:
         bad=[],
         action="skip",
         notes=["The built-in set: rendered by the package."],
-        preset=suggest_preset(images.facts.sizes, accelerator) if accelerator else "demo",
         usable=True,
         verdict=_good_news(len(images), len(images.classes)),
         preview=images.pictures(shown),

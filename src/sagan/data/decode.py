@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -19,6 +20,8 @@ from sagan.data.convert import to_channels
 from sagan.data.faults import Fault, Unreadable
 from sagan.data.pieces import is_cut, webp_size, without_bombs
 from sagan.data.plain_jpeg import plain_header
+
+T = TypeVar("T")
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")  # a closed list: each further decoder is a further way in
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
@@ -57,6 +60,14 @@ class Decoded:
     transparent: bool = False
 
 
+@dataclass(frozen=True)
+class Header:
+    """size: (width, height) as the pixels lie in the file, which may be sideways.  mode: as in Decoded."""
+
+    size: tuple[int, int]
+    mode: str
+
+
 @contextmanager
 def strict_pillow() -> Iterator[None]:
     """Pillow's warnings are errors in here, but for those about metadata, which say nothing of the pixels.
@@ -84,24 +95,42 @@ def decode(
         resampling that follows: the result then differs from the full path by rounding only
         (tests/data/test_resize.py measures it).
     """
-    if not data:
-        return Fault("empty", "has 0 bytes")
     plain = _decode_plain(data, channels, background, at_least)
     if plain is not None:
         return plain
+
+    def unfold(image: ImageFile.ImageFile) -> Decoded:
+        _settle_key(image)
+        size, mode = image.size, _file_mode(image)
+        image.draft(None, _draft_size(size, at_least))
+        image.load()
+        turn = _turn(image)
+        picture, transparent = to_channels(image, channels, background)
+        if turn is not None:
+            picture = picture.transpose(turn)
+        return Decoded(picture, upright(size, turn), mode, transparent)
+
+    return _opened(data, unfold)
+
+
+def read_header(data: bytes) -> Header | Fault:
+    """What the start of a file says about its picture, without decoding any pixel: most broken files pass."""
+    plain = plain_header(data)
+    if plain is not None:
+        return Header(plain[1], plain[0])
+    return _opened(data, lambda image: Header(image.size, _file_mode(image)))
+
+
+def _opened(data: bytes, use: Callable[[ImageFile.ImageFile], T]) -> T | Fault:
+    """What `use` makes of a file whose header may be trusted, or the reason why there is nothing to be made of it."""
+    if not data:
+        return Fault("empty", "has 0 bytes")
     try:
         if (claimed := webp_size(data)) is not None:
             _check_size(claimed, MAX_WEBP_PIXELS)
         with Image.open(io.BytesIO(without_bombs(data)), formats=FORMATS) as image:
             _check_size(image.size, MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS)
-            _settle_key(image)
-            size, mode = image.size, _file_mode(image)
-            image.draft(None, _draft_size(size, at_least))
-            image.load()
-            turn = _turn(image)
-            picture, transparent = to_channels(image, channels, background)
-        if turn is not None:
-            picture = picture.transpose(turn)
+            return use(image)
     except Unreadable as error:
         return error.fault
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -112,7 +141,6 @@ def decode(
         return _not_identified(data)
     except Exception as error:  # decoders let out anything (ValueError, struct.error, ...): the reason is kept
         return _fault_of(error, data)
-    return Decoded(picture, upright(size, turn), mode, transparent)
 
 
 def upright(size: tuple[int, int], turn: Image.Transpose | None) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from sagan.data.sources.folder import FolderSource
 from sagan.errors import ConfigError, DataError
 
 SHOWN = 3  # bad pictures named in an error
-FEW, VERY_FEW = 5000, 500
+FEW, VERY_FEW, TOO_FEW = 5000, 1000, 50
 
 
 def refuse_balance(config: DataConfig, classes: tuple[str, ...], *, where: Path | str) -> None:
@@ -81,10 +81,15 @@ def remarks(found: Scan, resolution: int) -> list[str]:
         lines.append(f"{len(found.skipped):,} pictures cannot be used and are left out: `sagan data check` names them.")
     if found.enlarged:
         lines.append(f"{found.enlarged:,} of {count:,} pictures are smaller than {resolution} px and are enlarged.")
-    if count < VERY_FEW:
+    if count < TOO_FEW:
         lines.append(
-            f"{count:,} pictures are very few: under about {VERY_FEW} a GAN mostly copies them or collapses. "
-            "More pictures help most; --mirror doubles what is shown."
+            f"{count:,} pictures are too few: a GAN copies so few, or draws one pattern for all. Collect some hundred at the "
+            "least, or start from what another generator has learned: --init-from."
+        )
+    elif count < VERY_FEW:
+        lines.append(
+            f"{count:,} pictures are very few: expect variations of them rather than new ones, and look for copies with "
+            "`sagan leak`. More pictures help most; --mirror doubles what is shown."
         )
     elif count < FEW:
         lines.append(f"{count:,} pictures are few: expect less variety than from {FEW:,} or more.")

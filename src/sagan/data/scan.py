@@ -45,7 +45,7 @@ class Prepared:
 
 def prepare(payload: Payload, recipe: Recipe) -> Prepared | Fault:
     """Hash, decode and resize one picture."""
-    digest = _digest(payload)
+    digest = digest_of(payload)
     if isinstance(payload, bytes):
         decoded = decode(payload, channels=recipe.channels, background=recipe.background, at_least=recipe.side)
     else:
@@ -151,7 +151,7 @@ def _read_and_prepare(source: Source, indices: list[int], recipe: Recipe, turn: 
     """
     outcomes, held, size = list[Prepared | Fault](), list[Payload | Fault](), 0
     for done, index in enumerate(indices, start=1):
-        held.append(_read(source, index))
+        held.append(read_one(source, index))
         size += _bytes_of(held[-1])
         if size >= READ_AHEAD or done == len(indices):
             with turn if size <= SMALL * len(held) else nullcontext():
@@ -160,7 +160,8 @@ def _read_and_prepare(source: Source, indices: list[int], recipe: Recipe, turn: 
     return outcomes
 
 
-def _read(source: Source, index: int) -> Payload | Fault:
+def read_one(source: Source, index: int) -> Payload | Fault:
+    """One picture as it lies in its source, or why it cannot be read."""
     try:
         return source.read(index)
     except Unreadable as error:
@@ -182,7 +183,8 @@ def _from_array(payload: NDArray[np.uint8], recipe: Recipe) -> Decoded | Fault:
     return Decoded(picture, (width, height), MODES[channels], transparent)
 
 
-def _digest(payload: Payload) -> bytes:
+def digest_of(payload: Payload) -> bytes:
+    """SHA-256 of a picture's bytes, or of its pixels and their shape: equal for equal files."""
     if isinstance(payload, bytes):
         return hashlib.sha256(payload).digest()
     return hashlib.sha256(repr(payload.shape).encode() + payload.tobytes()).digest()
