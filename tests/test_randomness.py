@@ -50,6 +50,7 @@ def test_the_numbers_of_the_streams_never_move():
     """They are part of the file formats: a picture's seed must mean the same picture next year."""
     names = "LATENT LABEL INIT ORDER MIRROR CRITIC_NOISE CRITIC_LABEL GENERATOR_NOISE GENERATOR_LABEL EMBLEM TRUNCATION TEST"
     names += " PENALTY CLASS_ORDER ROLLBACK METRIC AUGMENT_REAL AUGMENT_FAKE AUGMENT_GENERATOR AUGMENT_PAIR CONSISTENCY"
+    names += " WINDOW"
     assert [(stream.name, int(stream)) for stream in Stream] == [(n, k) for k, n in enumerate(names.split())]
 
 

@@ -220,8 +220,8 @@ FAULTS = (
     Fault(
         "the place in the pictures not restored",
         "workflows/train.py",
-        "0 if state is None else state.position",
-        "0",
+        "(state.seconds, state.position)",
+        "(state.seconds, 0)",
         "tests/workflows/test_resume.py",
     ),
     Fault(

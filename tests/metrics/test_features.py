@@ -112,9 +112,9 @@ def test_other_weights_under_the_name_are_refused(tmp_path, monkeypatch):
     path.write_bytes(payload)
     monkeypatch.setattr(offline, "WEIGHTS", path)
     offline_features.cache_clear()
+    offline.offline_network.cache_clear()
     with pytest.raises(CheckpointCorrupt, match="expected SHA-256 .* Install the package again"):
         offline_features()
-    offline_features.cache_clear()
 
 
 @pytest.mark.parametrize("words", ["fid", "inception", "inception:", "onnx:", "a b:c", ":f", "../x:f", "m:"])

@@ -149,7 +149,9 @@ def test_the_word_auto(tmp_path, photos, capsys, monkeypatch):
         assemble({"batch_size": "auto"}, preset="sagan-32")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Runtime, "free_memory", lambda self: 1 << 40)
-    words = "--resolution 16 --g-ch 16 --d-ch 16 --batch-size auto --dry-run --threads 1".split()
+    words = (
+        "--preset sagan-32-small --resolution 16 --g-ch 16 --d-ch 16 --batch-size auto --dry-run --threads 1".split()
+    )
     assert main(["train", str(photos), *words]) == 0
     shown = capsys.readouterr().out
     assert "batch_size = 32" in shown and "grad_accum = 1" in shown and "GiB free" in shown

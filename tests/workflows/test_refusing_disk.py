@@ -179,7 +179,7 @@ def test_tensorboard_events_are_worth_no_run(go, monkeypatch):
 def test_a_folder_that_cannot_be_written_to_is_found_before_any_picture_is_read(
     tiny, photos, own_run, refuse, monkeypatch, contents, number, place
 ):
-    monkeypatch.setattr(training, "open_images", lambda *arguments, **keywords: pytest.fail("pictures were read"))
+    monkeypatch.setattr(training, "open_with_notes", lambda *arguments, **keywords: pytest.fail("pictures were read"))
     before = contents(own_run)
     refuse(f"{own_run / place}/.tmp-probe", number)
     with pytest.raises(ResourceError, match=f"{Path(own_run / place).name}: ") as info:
