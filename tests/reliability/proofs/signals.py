@@ -75,7 +75,7 @@ PHASES = {
     "save, twice": Phase("train", PUBLISH, nth=2, twice=True),
     "report": Phase("train", "sagan.workflows.chores:write_report", slow=0.2),
     "score": Phase("train", "sagan.workflows.scoring:score", slow=0.2, data="emblems"),
-    "sample": Phase("sample", "sagan.workflows.sample:draw", slow=0.3),
+    "sample": Phase("sample", "sagan.workflows.sample:paint", slow=0.3),
     "attend": Phase("attend", "sagan.workflows.attend:of_generated", slow=0.3),
     "data check": Phase("check", "sagan.data.scan:prepare", slow=0.03),
 }
