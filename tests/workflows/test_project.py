@@ -53,6 +53,7 @@ def test_a_drawn_picture_is_found_again_with_its_class(own, tmp_path):
         assert figure.width > 4 * 16 * 12
 
 
+@pytest.mark.nightly
 def test_the_class_that_was_asked_for_is_kept(own, tmp_path):
     source, picture = own
     result = project(source, picture, label="cat", search=20, starts=2, steps=3, out=tmp_path / "p.png", device="cpu")

@@ -143,6 +143,7 @@ def test_standing_statistics_are_the_means_over_the_batches(small):
     assert all(torch.equal(tensor, again[name]) for name, tensor in made.state_dict().items())
 
 
+@pytest.mark.nightly
 def test_the_policy_and_the_truncation_move_the_pictures(trained, tmp_path):
     options = {"running": {}, "small": {"stats": "standing:2x8"}, "large": {"stats": "standing:3x8"}}
     drawn = {name: arrays(trained, tmp_path / f"{name}.npz", n=3, **more)["pictures"] for name, more in options.items()}

@@ -51,6 +51,7 @@ def test_a_run_broken_off_and_gone_on_has_the_weights_of_one_that_was_not(tiny, 
     assert (tmp_path / "whole" / "samples" / "reals.png").is_file() and (tmp_path / "whole" / "report.html").is_file()
 
 
+@pytest.mark.nightly
 def test_another_window_is_another_run(tiny, shards, tmp_path):
     train(record_of(tiny, shards, tmp_path / "run", steps=2))
     with pytest.raises(ConfigError, match="shuffle_window 24 -> 90"):

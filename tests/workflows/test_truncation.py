@@ -69,6 +69,7 @@ def test_the_curve_holds_what_evaluate_measures(trained, tmp_path):
         assert figure.size[1] > 900
 
 
+@pytest.mark.nightly
 def test_standing_statistics_are_taken_at_each_bound(trained, tmp_path):
     result = truncation(trained, bounds="0.5,none", n=24, stats="standing:2x8", out=tmp_path / "t.json", device="cpu")
     numbers = {one.metric: one for one in result.curve[0.5]}
