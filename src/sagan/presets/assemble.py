@@ -36,10 +36,9 @@ def assemble(
     `sagan-32-small` where nothing chooses.
     resume: `auto` starts from the record stored in the run's folder when there is one, a path (a run, or one of its
     checkpoints) from the record there, `off` from none. Options that nobody named now stay as the run has them.
-
     auto_batch: whether `batch_size` may be "auto", which then counts as not said (see `asks_for_auto`).
     choose: for the preset `auto`, what was said -> the options that suit its pictures. It is asked only when a new run
-     begins, never for one whose record is stored.
+    begins, never for one whose record is stored.
 
     The record is filled in once, from all that was said, so that the order of preset, file and words cannot leave sizes
     of another resolution behind. Raises ConfigError, and CheckpointMissing when there is nothing at `resume`.
