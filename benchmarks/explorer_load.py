@@ -31,7 +31,9 @@ from PIL import Image
 from results_file import Figure, write_result
 
 CLIENTS, PICTURES, OVER = 32, 4, 10
-SENDERS = 48  # threads that send at the fixed rate; the server takes 64 connections
+SENDERS = (
+    60  # threads that send at the fixed rate: more than the queue has places, fewer than the server takes connections
+)
 KINDS = ("page", "page", "facts", "pictures", "attention", "upload")
 SHARES = (0.2, 0.2, 0.2, 0.25, 0.1, 0.05)
 
@@ -128,15 +130,19 @@ def mixed(server: Server, seconds: float) -> tuple[Counter[tuple[str, int]], dic
 
 
 def overload(server: Server, rate: float, seconds: float) -> tuple[Counter[int], dict[int, list[float]], list[str]]:
-    """Requests for pictures at a fixed rate: answers by status, their seconds, and what broke."""
+    """Requests for pictures at a fixed rate: answers by status, their seconds, and what broke.
+
+    What no sender is free for by the end of the time is never sent: then all of them are waiting for an answer.
+    """
     codes: Counter[int] = Counter()
     times: dict[int, list[float]] = defaultdict(list)
     faults: list[str] = []
     due: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    until = time.perf_counter() + seconds
 
     def sender() -> None:
         connection = server.connect()
-        while (seed := due.get()) is not None:
+        while (seed := due.get()) is not None and time.perf_counter() < until:
             try:
                 status, took = server.ask(connection, "pictures", seed)
             except OSError as error:

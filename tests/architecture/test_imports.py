@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": {"models", "disk", "errors", "records"},
     "interop": {"models", "layers", "checkpoint", "disk", "errors", "records"},
     "sampling": {"errors", "randomness", "models"},
-    "latents": {"sampling", "models", "checkpoint", "disk", "errors", "records"},
+    "latents": {"sampling", "models", "layers.norm", "checkpoint", "disk", "errors", "records"},
     "engines": {"sampling.Engine", "models", "layers", "runtime", "errors"},
     "metrics": {"data", "checkpoint", "randomness", "disk", "errors", "records"},
     "health": {"errors"},
@@ -44,8 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "explorer": {
         "errors", "records", "disk", "runtime", "layers", "models.network", "checkpoint", "engines", "sampling", "visualise",
-        "data.convert", "data.decode", "data.faults", "data.resize", "workflows",
-        "training.reporting", "training.state", "training.telemetry",
+        "data.config", "data.convert", "data.decode", "data.faults", "data.found", "data.images.recipe_of", "data.resize",
+        "workflows", "training.reporting", "training.state", "training.telemetry",
     },
     "cli": RECORDS
     | {"explorer.server", "config", "presets", "workflows", "errors", "records", "training.reporting", "training.stopping"}

@@ -231,6 +231,14 @@ def test_buckets_fill_again_and_forget_old_clients(monkeypatch):
     assert len(buckets._clients) == module.MOST_CLIENTS
 
 
+def test_in_a_crowd_nothing_is_read(app):
+    guard = guarded(app)
+    guard.crowded = lambda: True
+    status, headers, _ = ask(guard, "POST", parts=[b"a"] * 20, pause=1)
+    assert (status, headers[b"retry-after"], headers[b"connection"]) == (503, b"1", b"close")
+    assert app.bodies == []
+
+
 def test_what_was_asked_is_counted_under_few_names(app):
     guard = guarded(app, routes=["/api/v1/facts"])
     ask(guard)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import io
 import shlex
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from sagan.data.found import Recipe
 from sagan.engines import fold
 from sagan.errors import CheckpointMissing, ConfigError
 from sagan.explorer.renderer import Renderer, Subject
@@ -159,6 +161,21 @@ def test_a_step_that_is_written_again_is_read_again(trained, tmp_path):
         np.testing.assert_array_equal(renderer.draw(None, [7]).result(60)[0], again, "what is gone is shown on")
     finally:
         renderer.close()
+
+
+def test_pictures_are_made_square_as_the_record_says_and_by_the_defaults_without_one(own_run, tmp_path):
+    record = own_run / "run.toml"
+    record.write_text(record.read_text().replace('fit = "crop"', 'fit = "stretch"').replace("#ffffff", "#010203"))
+    checkpoint = own_run / "checkpoints" / "step-00000004"
+    lone = tmp_path / "lone.safetensors"
+    lone.write_bytes((checkpoint / "generator.safetensors").read_bytes())
+    own, default = Recipe(16, "stretch", (1, 2, 3), 3), Recipe(16, "crop", (255, 255, 255), 3)
+    for source, expected in ((own_run, own), (checkpoint, own), (lone, default)):
+        with closing(Renderer(source, runtime=Runtime(torch.device("cpu"), 1))) as renderer:
+            assert (renderer.recipe, renderer.shelf.warnings) == (expected, [])
+    record.write_text("fit =")
+    with closing(Renderer(own_run, runtime=Runtime(torch.device("cpu"), 1))) as renderer:
+        assert renderer.recipe == default and "by the defaults" in renderer.shelf.warnings[0]
 
 
 def test_the_discriminator_looks_at_a_generated_picture_as_at_a_file_of_it(renderer, trained, tmp_path):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import os
 import socket
 import threading
 import time
@@ -245,6 +246,37 @@ def test_a_dropped_picture_is_seen_by_the_discriminator(served):
     assert status == 200 and np.sum(answer["maps"]) == pytest.approx(1, abs=1e-5)
 
 
+def test_a_dropped_picture_is_made_square_as_the_run_made_its_own_and_ends_with_the_server(serve, own_run, monkeypatch):
+    from safetensors.numpy import load
+
+    from sagan.explorer import uploads
+
+    made = []
+
+    class Remembered(uploads.Decoders):
+        def __init__(self, recipe):
+            super().__init__(recipe)
+            made.append(self)
+
+    monkeypatch.setattr(uploads, "Decoders", Remembered)
+    record = own_run / "run.toml"
+    record.write_text(record.read_text().replace('fit = "crop"', 'fit = "pad"').replace("#ffffff", "#0a1e28"))
+    drawn = Image.new("RGBA", (16, 8), (200, 30, 60, 255))
+    drawn.paste((0, 0, 0, 0), (0, 4, 16, 8))
+    buffer = io.BytesIO()
+    drawn.save(buffer, "PNG")
+    with serve(own_run) as server:
+        id = server.json("POST", "/api/v1/pictures", buffer.getvalue(), content_type="image/png")[1]["id"]
+        content = server.ask("POST", "/api/v1/scene", {"network": "D", "picture": id})[2]
+        (process,) = made[0]._all
+        os.kill(process._process.pid, 0)
+    expected = np.empty((16, 16, 3), dtype=np.uint8)
+    expected[:8], expected[8:] = (200, 30, 60), (10, 30, 40)
+    np.testing.assert_array_equal(load(content)["picture"], expected)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process._process.pid, 0)
+
+
 def bomb(side):
     """A PNG file of a few hundred bytes that unpacks to side x side pixels of three channels."""
 
@@ -298,6 +330,22 @@ def test_slow_headers_are_not_waited_for(serve, trained, monkeypatch):
             assert client.recv(100).startswith(b"HTTP/1.1 408") and client.recv(100) == b""
             client.close()
         assert server.ask("GET", "/healthz")[0] == 200
+
+
+def test_more_connections_than_may_be_are_told_to_come_again(serve, trained, monkeypatch):
+    monkeypatch.setattr("sagan.explorer.server.CONNECTIONS", 3)
+    with serve(trained) as server:
+        clients = [socket.create_connection(("127.0.0.1", server.port), 10) for _ in range(3)]
+        status, headers, content = server.ask("GET", "/api/v1/facts")
+        assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+        assert "too many connections" in json.loads(content)["detail"] and "content-security-policy" in headers
+        clients.pop().close()
+        until = time.perf_counter() + 5
+        while server.ask("GET", "/healthz")[0] != 200 and time.perf_counter() < until:
+            time.sleep(0.02)
+        assert 'route="/api/v1/facts",status="503"} 1' in server.ask("GET", "/metrics")[2].decode()
+        for client in clients:
+            client.close()
 
 
 def test_answers_on_a_kept_connection_do_not_wait_for_receipts():
@@ -386,6 +434,12 @@ def test_an_upload_that_waits_too_long_for_its_turn_is_told(served, monkeypatch)
     monkeypatch.setattr("sagan.explorer.uploads.Uploads._decoded", never)
     status, headers, _ = served.ask("POST", "/api/v1/pictures", png_file(), content_type="image/png")
     assert (status, headers["retry-after"]) == (503, "5")
+
+
+def test_an_upload_that_finds_too_many_waiting_is_told_at_once(served, monkeypatch):
+    monkeypatch.setattr("sagan.explorer.uploads.MOST_WAITING", 0)
+    status, headers, content = served.ask("POST", "/api/v1/pictures", png_file(), content_type="image/png")
+    assert (status, headers["retry-after"]) == (429, "1") and "waiting" in json.loads(content)["detail"]
 
 
 def test_metrics_count(served):

@@ -81,6 +81,18 @@ def test_the_discriminator_on_a_real_picture(trained, photos, tmp_path):
     assert result.lines[0].startswith("D.attention@8")
 
 
+def test_a_real_picture_is_made_square_as_in_training(own_run, photos, tmp_path):
+    """Expected: Pillow's own stretching to the square, which crops nothing."""
+    record = own_run / "run.toml"
+    record.write_text(record.read_text().replace('fit = "crop"', 'fit = "stretch"'))
+    picture = tmp_path / "half.png"
+    pixels = np.zeros((16, 64, 3), dtype=np.uint8)
+    pixels[:, :16] = 255
+    Image.fromarray(pixels).save(picture)  # its centre is black: only a stretched one shows the white quarter
+    result = attend(own_run, image=picture, label="boats", out=tmp_path / "d.png", device="cpu")
+    assert abs(arrays_of(result)["picture"].mean() - 255 / 4) < 3
+
+
 @pytest.fixture
 def several_layers(tmp_path):
     """A generator file with attention at 8 and at 16."""

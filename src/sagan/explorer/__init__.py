@@ -7,7 +7,9 @@ shelf      ids and the checkpoints that they stand for; the last few stay open
 renderer   requests in, pictures and scenes out
 worker     the one thread that computes, and the bounded queue before it
 live       what a run tells while it trains
-uploads    pictures of strangers, decoded in a process of their own (decoder)
+uploads    pictures of strangers, kept as pixels
+decoders   the processes that decode those, from the server's side
+decoder    one such process, from its own side
 
 With HTTP:
 

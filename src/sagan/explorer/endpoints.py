@@ -33,8 +33,7 @@ class Endpoints:
 
     def __init__(self, renderer: Renderer, tally: Tally) -> None:
         self._renderer, self._tally = renderer, tally
-        record = renderer.record
-        self._uploads = Uploads(record.model.resolution, record.model.channels)
+        self._uploads = Uploads(renderer.recipe)
         self._pages = pages()
 
     async def page(self) -> Any:
@@ -135,9 +134,13 @@ class Endpoints:
         return response(await _result(future), MEDIA[asked.format])
 
     async def upload(self, payload: bytes) -> Any:
-        """Take a picture file: decoded in a process of its own, made square as in training. Returns its id."""
+        """Take a picture file: decoded in a process apart, made square as in training. Returns its id."""
         async with _deadline():
             return {"id": await self._uploads.add(payload)}
+
+    async def close(self) -> None:
+        """End the processes that decode uploads."""
+        await self._uploads.close()
 
     async def _scene(self, asked: Look) -> Scene:
         if asked.picture is not None:

@@ -77,6 +77,7 @@ class Guard:
 
     token: what everybody must show.  hosts: `name:port` under which we answer.  cookie: the name of the cookie.
     routes: the paths that are counted by name.
+    crowded, set by whoever knows: whether more connections are open than may be. A request then gets 503.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Guard:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._routes = frozenset(routes)
         self._buckets = buckets or Buckets()
+        self.crowded: Callable[[], bool] = lambda: False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection's request."""
@@ -130,6 +132,9 @@ class Guard:
 
     def _admit(self, scope: Scope) -> dict[bytes, bytes]:
         """The headers of a request that may go on. Raises Refusal."""
+        if self.crowded():
+            more = [(b"retry-after", b"1"), (b"connection", b"close")]
+            raise Refusal(503, "too many connections are open", more)
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in headers and name in (b"host", b"origin", b"authorization", b"content-length", b"content-type"):

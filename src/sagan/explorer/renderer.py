@@ -69,7 +69,8 @@ class Renderer:
         noted: Callable[[int, float], None] = lambda pictures, seconds: None,
     ) -> None:
         self.shelf = Shelf(Path(source), runtime or choose_runtime(device))
-        self.record = self.shelf.fetch(None).generator.record
+        opened = self.shelf.fetch(None).generator
+        self.record, self.recipe = opened.record, self.shelf.recipe(opened)
         self.worker = Worker(noted)
         self._scenes: OrderedDict[tuple[str, Subject], Scene] = OrderedDict()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sagan.errors import ConfigError, ResourceError, SaganError
 from sagan.explorer import messages
 from sagan.explorer.answers import failure, sentence, status_of
 from sagan.explorer.endpoints import Endpoints
-from sagan.explorer.guard import App, Buckets, Guard
+from sagan.explorer.guard import Buckets, Guard
 from sagan.explorer.renderer import Renderer
 from sagan.explorer.tally import Tally
 from sagan.explorer.worker import QueueFull, TooLate
@@ -39,7 +39,7 @@ CODES = {
     421: "to a name that is not ours",
     422: "the body does not say what it must",
     429: "too many requests, or the queue is full: Retry-After",
-    503: "not done within the deadline, or out of memory: Retry-After",
+    503: "not done within the deadline, out of memory, or too many connections: Retry-After",
 }
 BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
@@ -48,7 +48,7 @@ WEBP = {"image/webp": {"schema": {"type": "string", "format": "binary"}}}
 
 def build_app(
     renderer: Renderer, *, token: str, hosts: Sequence[str], cookie: str, buckets: Buckets | None = None
-) -> App:
+) -> Guard:
     """The whole application, guarded. hosts: `name:port` under which it answers.  cookie: the name of the page's cookie.
 
     Raises ConfigError without the extra.
@@ -66,6 +66,11 @@ def _routes(endpoints: Endpoints) -> Any:
     from fastapi.exceptions import RequestValidationError
     from starlette.responses import Response
 
+    @asynccontextmanager
+    async def life(app: Any) -> AsyncIterator[None]:
+        yield
+        await endpoints.close()
+
     app = FastAPI(
         title="sagan explore",
         version=__version__,
@@ -73,6 +78,7 @@ def _routes(endpoints: Endpoints) -> Any:
         docs_url=None,  # the usual pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # an address is one address
+        lifespan=life,
     )
     trouble: dict[int | str, Any] = {
         code: {"model": messages.Trouble, "description": words} for code, words in CODES.items()
@@ -190,26 +196,28 @@ def host_names(host: str, names: Sequence[str], port: int) -> list[str]:
     return sorted({_with_port(name, port) for name in reached} | {_bracketed(name) for name in names})
 
 
-def build_server(app: App) -> Any:
+def build_server(app: Guard) -> Any:
     """A uvicorn server with our limits; `run(sockets=[...])` serves."""
     import uvicorn
 
     protocol: Any = _impatient  # called as a class would be
-    return uvicorn.Server(
+    server = uvicorn.Server(
         uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
             server_header=False,
-            limit_concurrency=CONNECTIONS,
             timeout_keep_alive=IDLE_SECONDS,
             h11_max_incomplete_event_size=HEADER_BYTES,
             http=protocol,
             ws="none",
-            lifespan="off",
+            lifespan="on",
             timeout_graceful_shutdown=2,
         )
     )
+    # Not uvicorn's own limit: what it answers has no Retry-After, and nobody counts it.
+    app.crowded = lambda: len(server.server_state.connections) > CONNECTIONS
+    return server
 
 
 def _with_port(name: str, port: int) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sagan.checkpoint.folder import CHECKPOINTS, step_folder, steps
 from sagan.checkpoint.retention import read_best
+from sagan.data.config import DataConfig
+from sagan.data.found import Recipe
+from sagan.data.images import recipe_of
 from sagan.engines import open_engine
 from sagan.errors import CheckpointCorrupt, CheckpointMissing, ConfigError, SaganError
 from sagan.models.network import Discriminator
@@ -16,6 +19,7 @@ from sagan.runtime import Runtime
 from sagan.sampling import Engine
 from sagan.training.state import MODEL
 from sagan.workflows.openers import OpenGenerator, locate, open_checkpoint, open_discriminator, open_generator
+from sagan.workflows.picture_file import squares_of
 from sagan.workflows.run_folder import RunFolder
 
 MOST_OPEN = 3
@@ -122,6 +126,14 @@ class Shelf:
                 if warning not in self.warnings:
                     self.warnings.append(warning)
         raise CheckpointMissing("there is no checkpoint yet", where=self.source, remedy="Train it a little longer.")
+
+    def recipe(self, opened: OpenGenerator) -> Recipe:
+        """How the run of a generator made its pictures square, by its record; the defaults where there is none."""
+        try:
+            return squares_of(opened)
+        except SaganError as error:
+            self.warnings.append(f"a picture of yours is made square by the defaults, not as in training: {error.what}")
+        return recipe_of(DataConfig(), opened.record.model.resolution, opened.record.model.channels)
 
     def _opened(self, entry: Entry) -> Opened:
         stamp = _stamp(entry.path)

@@ -1,39 +1,42 @@
-"""Pictures that somebody drops into the page: decoded in a process of their own, kept as pixels under an id that we choose."""
+"""Pictures that somebody drops into the page: decoded in processes of their own, kept as pixels under an id that we choose."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-import sys
+import time
 from collections import OrderedDict
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
-import sagan
-from sagan.data.convert import fill_hidden
-from sagan.errors import CheckpointMissing, DataError, printable
-from sagan.explorer.decoder import REFUSED
+from sagan.data.found import Recipe
+from sagan.errors import CheckpointMissing
+from sagan.explorer.decoders import Decoders
+from sagan.explorer.worker import QueueFull
 
 MOST = 16
 AT_ONCE = 2
-SECONDS = 20.0
-BACKGROUND = (255, 255, 255)
-REMEDY = "Use a JPEG, PNG, WebP, BMP or GIF file."
+# The costliest picture that is taken costs some 4 s: of eight such two at a time, the last is begun after 16 s, and done
+# within the deadline of 30. The files of everyday take milliseconds.
+MOST_WAITING = 8
 
 
 class Uploads:
-    """The last MOST pictures, (R, R, C) uint8 as training would see them. resolution, channels: of the networks."""
+    """The last MOST pictures, (R, R, C) uint8 as training would see them. recipe: how it made its squares."""
 
-    def __init__(self, resolution: int, channels: int) -> None:
-        self._resolution, self._channels = resolution, channels
+    def __init__(self, recipe: Recipe) -> None:
+        self._decoders = Decoders(recipe)
         self._pictures: OrderedDict[str, NDArray[np.uint8]] = OrderedDict()
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+        self._pace = 0.1  # seconds a picture took of late
 
     async def add(self, payload: bytes) -> str:
-        """The id of a picture file's pixels. Raises DataError."""
-        async with self._turn:
+        """The id of a picture file's pixels. Raises DataError; ResourceError; QueueFull where too many wait."""
+        async with self._turn():
             pixels = await self._decoded(payload)
         id = secrets.token_hex(8)
         self._pictures[id] = pixels
@@ -48,28 +51,25 @@ class Uploads:
         self._pictures.move_to_end(id)
         return self._pictures[id]
 
-    async def _decoded(self, payload: bytes) -> NDArray[np.uint8]:
-        words = ["-m", "sagan.explorer.decoder", str(self._resolution), str(self._channels)]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *words,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=Path(sagan.__file__).parents[1],  # not where the user stands: `-m` looks there first
-        )
+    async def close(self) -> None:
+        """End the processes that decode."""
+        await self._decoders.close()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._waiting >= MOST_WAITING:
+            raise QueueFull(max(1, round(self._pace * self._waiting / AT_ONCE)))
+        self._waiting += 1
         try:
-            answer, _ = await asyncio.wait_for(process.communicate(payload), SECONDS)
-        except (TimeoutError, asyncio.CancelledError) as error:
-            process.kill()
-            await process.wait()
-            if isinstance(error, TimeoutError):
-                raise DataError("this picture takes too long to decode", remedy=REMEDY) from None
-            raise
-        side, channels = self._resolution, self._channels
-        if process.returncode == 0 and len(answer) == side * side * channels:
-            pixels = np.frombuffer(answer, dtype=np.uint8).reshape(side, side, channels)
-            return fill_hidden(pixels, BACKGROUND) if channels == 4 else pixels
-        known = process.returncode == REFUSED
-        why = printable(answer[:200].decode("utf-8", "replace")) if known else "cannot be decoded"
-        raise DataError(f"this picture {why}", remedy=REMEDY)
+            await self._turns.acquire()
+        finally:
+            self._waiting -= 1
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._pace += 0.2 * (time.monotonic() - start - self._pace)
+            self._turns.release()
+
+    async def _decoded(self, payload: bytes) -> NDArray[np.uint8]:
+        return await self._decoders.decode(payload)

@@ -22,7 +22,7 @@ from sagan.sampling import draw_labels, draw_latents, inner_batch, to_pixels
 from sagan.visualise.attention import render_attention, stack
 from sagan.visualise.points import pick_points, pixel_of, position_of
 from sagan.workflows.openers import OpenGenerator, class_number, open_both, open_generator
-from sagan.workflows.picture_file import read_picture
+from sagan.workflows.picture_file import read_picture, squares_of
 from sagan.workflows.run_folder import need_suffix, png
 
 Point = tuple[int, int]
@@ -147,7 +147,7 @@ def of_real(
     names: Sequence[str] | None,
 ) -> tuple[NDArray[np.uint8], list[Attention]]:
     """A real picture, made square as in training, and the attention of the discriminator's layers on it."""
-    picture = read_picture(image, opened.generator.resolution, opened.record.model.channels)
+    picture = read_picture(image, squares_of(opened))
     device = next(discriminator.parameters()).device
     signal = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
     number = _label(opened, label, 0)

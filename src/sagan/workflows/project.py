@@ -24,7 +24,7 @@ from sagan.sampling import Engine, draw_labels, draw_latents, paint
 from sagan.visualise.channels import as_rgb
 from sagan.visualise.grid import render_grid, tile_factor
 from sagan.workflows.openers import OpenGenerator, class_number, open_generator
-from sagan.workflows.picture_file import read_picture
+from sagan.workflows.picture_file import read_picture, squares_of
 from sagan.workflows.run_folder import need_suffix, write_picture
 
 Tell = Callable[[str, int, int], None]
@@ -90,7 +90,7 @@ def project(
     runtime = engine_runtime("torch", device)
     opened = open_generator(source, runtime=runtime)
     generator = opened.generator
-    target = read_picture(picture, generator.resolution, generator.channels)
+    target = read_picture(picture, squares_of(opened))
     engine = open_engine("torch", generator, runtime, "fp32")
     found = _random(opened, engine, target, label, search, tell)
     chosen = _starts(found.distances, found.labels, starts)
