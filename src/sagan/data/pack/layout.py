@@ -23,7 +23,7 @@ from sagan.errors import DataError
 FORMAT: Literal[1] = 1
 DONE, BEGUN = "pack.json", "packing.json"
 PACK_SUFFIX = ".pack"  # of the folder's name, by habit only
-SHARD_BYTES = 32 << 20  # of pixels: a shard is held in memory while it is made, and what is lost by a kill
+SHARD_BYTES = 32 << 20  # of pixels: two shards are held in memory, and are what is lost by a kill
 MAX_INDEX_BYTES = 1 << 30
 MAX_RECORD_BYTES = 256 << 20
 AGAIN = "Make the pack again with `sagan data pack`."

@@ -1,7 +1,8 @@
 """From any source to a pack: every picture decoded once, shard by shard.
 
-A shard's pixels are on the disk before its index is, and an index is what makes a shard count. Whoever dies at any moment
-loses the shard that was being made, and the same call goes on after the last whole one.
+A shard's pixels are on the disk before its index is, and an index is what makes a shard count. While one is written, the
+next is decoded: waiting for the disk costs nothing. Whoever dies at any moment loses these two at most, and the same call goes
+on after the last whole one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,18 +87,23 @@ def write_pack(
         ensure_folder(folder, disk)
         _need_room(folder, wanted)
         write_atomic(folder / BEGUN, wanted.model_dump_json(indent=2).encode(), disk)
-        for shard in range(wanted.shards):
-            span = wanted.span(shard)
-            index = _whole_shard(folder, shard, wanted)
-            if index is None:
-                pixels, index = _make_shard(source, span, recipe, threads, stop_early, told)
-                write_atomic(pixel_file(folder, shard), pixels, disk)
-                write_atomic(index_file(folder, shard), index_bytes(index), disk)
-            else:
-                result.found += 1
-            told(span.stop, wanted.pictures)
-            result.kept += int(index.kept.sum())
-            result.skipped += index.skipped
+        with ThreadPoolExecutor(1) as writer:
+            written: Future[None] | None = None
+            for shard in range(wanted.shards):
+                span = wanted.span(shard)
+                index = _whole_shard(folder, shard, wanted)
+                if index is None:
+                    pixels, index = _make_shard(source, span, recipe, threads, stop_early, told)
+                    if written is not None:
+                        written.result()  # one at a time, so that memory holds two; its fault ends the packing
+                    written = writer.submit(_store, folder, shard, pixels, index, disk)
+                else:
+                    result.found += 1
+                told(span.stop, wanted.pictures)
+                result.kept += int(index.kept.sum())
+                result.skipped += index.skipped
+            if written is not None:
+                written.result()
     return result
 
 
@@ -159,6 +166,11 @@ def _need_room(folder: Path, made: Making) -> None:
             where=folder,
             remedy="Free some space, choose a folder on another disk, or pack at a lower --resolution.",
         )
+
+
+def _store(folder: Path, shard: int, pixels: bytes, index: Index, disk: Disk) -> None:
+    write_atomic(pixel_file(folder, shard), pixels, disk)
+    write_atomic(index_file(folder, shard), index_bytes(index), disk)
 
 
 def _whole_shard(folder: Path, shard: int, made: Making) -> Index | None:
