@@ -33,7 +33,7 @@ def test_without_words_it_is_the_demo_for_five_minutes_a_cell(ablate, capsys):
     assert [group.name for group in ablation.groups] == ["attention", "spectral", "rates", "losses"]
     assert len(ablation.cells) == 3 * 14  # 5 + 4 + 4 + 4 rows, of which three are the demo's own record once more
     shared = {row for row, cell in ablation.names.items() if "-".join(row) != cell}
-    assert shared == {("spectral", "both"), ("rates", "middle"), ("losses", "hinge")}
+    assert shared == {("spectral", "both"), ("rates", "two"), ("losses", "hinge")}
     assert {cell.config.output.threads for cell in ablation.cells} == {max(1, available_cores() // 2)}
     assert capsys.readouterr().out == "Attention: better.\na/ablation.html\n"
 

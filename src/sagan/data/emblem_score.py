@@ -83,8 +83,12 @@ def score(pictures: NDArray[np.uint8], labels: NDArray[np.integer] | None) -> St
     labels None: each picture is compared with the class that fits it best, for generators without classes.
     Raises DataError for anything else, and for no pictures at all.
     """
-    found = measure(pictures, labels)
-    passed = passes(found, THRESHOLDS[pictures.shape[1]])
+    return score_of(measure(pictures, labels), pictures.shape[1])
+
+
+def score_of(found: Measurements, resolution: int) -> StructureScore:
+    """The structure score of what `measure` found on pictures of this side."""
+    passed = passes(found, THRESHOLDS[resolution])
     shares = {name: float(test.mean()) for name, test in passed.items()}
     return StructureScore(**shares, structure=float(np.logical_and.reduce(list(passed.values())).mean()))
 

@@ -41,7 +41,8 @@ def test_the_structure_of_real_emblems_is_what_the_thresholds_promise(monkeypatc
     order = order.reshape(8, -1).T.ravel()  # classes in turn, as the measure asks for them
     monkeypatch.setattr(measures, "_drawn", lambda *given: real[order])
     found = measures.structure(generator, images)
-    assert set(found) == {"structure", "mirror", "beacons", "silhouette"} and found["structure"] > 0.94
+    assert set(found) == {*measures.SHARES, "mirror error", "beacon fit", "overlap"} and found["structure"] > 0.94
+    assert found["mirror error"] < 0.2 and found["beacon fit"] > 0.95 and found["overlap"] > 0.85
 
 
 def test_an_untrained_generator_has_no_structure():

@@ -62,7 +62,7 @@ def test_spectral_norm_takes_all_four_places():
     ("name", "expected"),
     [
         ("sagan-32", {"two": (1e-4, 4e-4), "slow": (1e-4, 1e-4), "middle": (2e-4, 2e-4), "fast": (4e-4, 4e-4)}),
-        ("demo", {"two": (5e-4, 2e-3), "slow": (5e-4, 5e-4), "middle": (1e-3, 1e-3), "fast": (2e-3, 2e-3)}),
+        ("demo", {"two": (3e-4, 1.2e-3), "slow": (3e-4, 3e-4), "middle": (6e-4, 6e-4), "fast": (1.2e-3, 1.2e-3)}),
     ],
 )
 def test_rates_are_the_papers_pair_and_three_equal_ones(name, expected):
