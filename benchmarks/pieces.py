@@ -62,9 +62,9 @@ def dispatched_attention(game: Game) -> Iterator[None]:
 def small_side_shortcuts(game: Game) -> Iterator[None]:
     """Without it: the 1x1 convolution of a shortcut after upsampling and before pooling."""
 
-    def up(block: UpBlock, x: Tensor, labels: Tensor | None) -> Tensor:
-        h = from_doubled(block.conv1, F.relu(block.norm1(x, labels)))
-        return block.conv2(F.relu(block.norm2(h, labels))) + block.skip(double(x))
+    def up(block: UpBlock, x: Tensor, labels: Tensor | None, latents: Tensor | None = None) -> Tensor:
+        h = from_doubled(block.conv1, F.relu(block.norm1(x, labels, latents)))
+        return block.conv2(F.relu(block.norm2(h, labels, latents))) + block.skip(double(x))
 
     def down(block: DownBlock, x: Tensor) -> Tensor:
         h = F.relu(block.norm2(block.conv1(F.relu(block.norm1(x)))))

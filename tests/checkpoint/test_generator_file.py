@@ -70,7 +70,7 @@ def test_a_schema_that_is_no_number(schema):
 
 
 def test_a_future_schema_is_told_from_a_damaged_file():
-    with pytest.raises(CheckpointIncompatible, match=r"schema 4 by sagan 7\.0.*Install sagan 7\.0 or newer") as caught:
+    with pytest.raises(CheckpointIncompatible, match=r"schema 5 by sagan 7\.0.*Install sagan 7\.0 or newer") as caught:
         parse_generator(changed(schema_version=SCHEMA + 1, library="7.0", news=1), "f")
     assert caught.value.exit_code == 4
 

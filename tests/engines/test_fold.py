@@ -68,6 +68,8 @@ def test_every_preset(name, classes, like_trained, inputs):
         {"channels": 1},
         {"channels": 4},
         {"bn_group": 4},
+        {"g_latent": "norms"},
+        {"g_latent": "norms", "architecture": "dcgan"},
         {"resolution": 24},
         {"architecture": "dcgan"},
         {"architecture": "dcgan", "g_attn": (8,)},

@@ -58,6 +58,7 @@ def test_every_preset(name, classes, like_trained, inputs):
         {"channels": 4},
         {"resolution": 24},
         {"g_up": "bilinear"},
+        {"g_latent": "norms"},
         {"architecture": "sngan-cnn", "g_attn": (4, 16)},
     ],
     ids=str,

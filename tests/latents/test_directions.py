@@ -48,6 +48,18 @@ def test_closed_form_directions_are_those_of_most_change_in_the_first_layer(smal
     assert (np.take_along_axis(found.vectors, np.abs(found.vectors).argmax(1)[:, None], 1) > 0).all()
 
 
+def test_norms_that_take_the_latent_count_among_the_first_layers(like_trained):
+    """A direction that the stem does not see at all, and all norms do, is the first."""
+    generator = like_trained(ModelConfig(resolution=16, g_ch=8, z_dim=6, g_latent="norms"))
+    hidden = torch.tensor([0.0, 0.0, 3.0, 4.0, 0.0, 0.0]) / 5
+    with torch.no_grad():
+        weight = generator.stem.parametrizations.weight.original
+        weight.sub_(torch.outer(weight @ hidden, hidden))
+        for norm in (module for module in generator.modules() if getattr(module, "by_latent", None) is not None):
+            norm.by_latent.copy_(torch.outer(torch.ones(len(norm.by_latent)), 9 * hidden))
+    np.testing.assert_allclose(closed_form(generator, 1).vectors[0], hidden.numpy(), atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["small", "plain"])
 def test_both_ways_agree_on_the_linear_layer(name, request, monkeypatch):
     """The covariance of A z is AA': two computations that share nothing but the generator."""

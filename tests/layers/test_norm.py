@@ -167,3 +167,39 @@ def test_bfloat16_pictures_are_measured_in_float32():
     expected = nn.BatchNorm2d(3)(x.bfloat16().float())
     assert (y.float() - expected).abs().max() < 0.02
     torch.testing.assert_close(layer.running_mean, 0.1 * x.bfloat16().float().mean(dim=(0, 2, 3)), rtol=1e-4, atol=0)
+
+
+def modulated(classes: int = 0) -> BatchNorm2d:
+    torch.manual_seed(4)
+    layer = BatchNorm2d(3, classes, z_dim=5)
+    with torch.no_grad():
+        layer.gain.normal_()
+        layer.bias.normal_()
+        layer.by_latent.normal_()
+    return layer
+
+
+@pytest.mark.parametrize("classes", [0, 4])
+def test_latents_move_gain_and_bias_picture_by_picture(classes):
+    """By hand, one picture after the other."""
+    layer = modulated(classes)
+    latents, labels = torch.randn(6, 5), torch.tensor([3, 0, 1, 1, 2, 0])
+    x = pictures()
+    flat = nn.functional.batch_norm(x, None, None, training=True)
+    y = layer(x, labels if classes else None, latents)
+    for number in range(6):
+        gain, bias = (table[labels[number]] if classes else table for table in (layer.gain, layer.bias))
+        gain = gain + layer.by_latent[:3] @ latents[number]
+        bias = bias + layer.by_latent[3:] @ latents[number]
+        torch.testing.assert_close(y[number], gain[:, None, None] * flat[number] + bias[:, None, None])
+
+
+def test_a_norm_without_a_matrix_has_no_tensor_for_it_and_ignores_latents():
+    layer = BatchNorm2d(3)
+    assert layer.state_dict().keys() == {"gain", "bias", "running_mean", "running_var"}
+    torch.testing.assert_close(layer(pictures(), None, torch.randn(6, 5)), BatchNorm2d(3)(pictures()))
+
+
+def test_a_modulated_norm_without_latents_is_refused():
+    with pytest.raises(ConfigError, match="modulated by the latents, and none were given"):
+        modulated()(pictures())

@@ -143,6 +143,53 @@ def test_the_record_reaches_the_layers():
             torch.testing.assert_close(gram, torch.eye(len(gram)), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("architecture", ["residual", "dcgan"])
+def test_the_latent_reaches_every_norm_of_the_blocks(architecture):
+    """Without it the pictures differ by the stem alone: with the stem's weight at zero, not at all."""
+    spread = {}
+    for place in ("stem", "norms"):
+        model = ModelConfig.model_validate(
+            {"resolution": 16, "g_ch": 8, "d_ch": 8, "z_dim": 6, "architecture": architecture, "g_latent": place}
+        )
+        generator = build_generator(model).eval()
+        norms = [module for module in generator.modules() if isinstance(module, BatchNorm2d)]
+        taking = [norm for norm in norms if norm.by_latent is not None]
+        last = architecture == "residual"  # its last norm stands behind the blocks, and is plain as BigGAN's
+        assert len(taking) == (len(norms) - last if place == "norms" else 0)
+        for norm in taking:
+            assert norm.by_latent.shape == (2 * len(norm.running_mean), 6)
+            assert 0.01 < norm.by_latent.std() < 0.03
+        with torch.no_grad():
+            for name, parameter in generator.stem.named_parameters():
+                if "bias" in name:
+                    parameter.normal_()
+            latents = torch.randn(4, 6)
+            flat = generator.stem(latents[:, :, None, None] if architecture == "dcgan" else latents)
+            handle = generator.stem.register_forward_hook(lambda *_, flat=flat: flat[:1].expand_as(flat))
+            spread[place] = float(generator(latents).std(0).max())
+            handle.remove()
+    assert spread["stem"] < 1e-6 < 1e-3 < spread["norms"]
+
+
+def test_classes_start_as_far_apart_as_asked():
+    for asked in (0.0, 0.3):
+        model = ModelConfig.model_validate(SMALL.model_dump() | {"g_class_spread": asked, "g_ch": 64})
+        generator = build_generator(model, 10)
+        for norm in (module for module in generator.modules() if isinstance(module, BatchNorm2d) and module.classes):
+            gain, bias = norm.gain.detach(), norm.bias.detach()
+            assert abs(float(gain.std()) - asked) < 0.03 and abs(float(bias.std()) - asked) < 0.03
+            assert abs(float(gain.mean()) - 1) < 0.05
+
+
+def test_what_is_off_draws_nothing():
+    """The published networks' numbers stay what they were, whatever was added to the record."""
+    plain = build_generator(SMALL, 3).state_dict()
+    other = build_generator(ModelConfig.model_validate(SMALL.model_dump() | {"g_latent": "stem"}), 3).state_dict()
+    changed = build_generator(ModelConfig.model_validate(SMALL.model_dump() | {"g_latent": "norms"}), 3).state_dict()
+    assert plain.keys() == other.keys() and all(torch.equal(plain[name], other[name]) for name in plain)
+    assert changed.keys() - plain.keys() == {f"blocks.{n}.norm{k}.by_latent" for n in range(2) for k in (1, 2)}
+
+
 def kinds(network: nn.Module) -> dict[str, tuple[torch.Size, torch.dtype]]:
     return {name: (tensor.shape, tensor.dtype) for name, tensor in network.state_dict().items()}
 

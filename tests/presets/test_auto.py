@@ -135,7 +135,10 @@ def test_what_follows_from_what_was_named():
 def test_a_short_run_has_the_rates_of_one(said, short):
     """On two cores some 50 pictures of 32x32 a second: ten minutes show 30,000, twenty 60,000."""
     training = record(facts(), **said).training
-    assert (training.batch_size, training.g_lr, training.ema) == ((16, 1e-3, 0.99) if short else (32, 2e-4, 0.999))
+    assert (training.batch_size, training.g_lr, training.ema) == ((16, 3e-4, 0.99) if short else (32, 2e-4, 0.999))
+    for classes, spread in ((), 0.0), ((500, 500), 0.3):
+        model = record(facts(classes=classes), **said).model
+        assert (model.g_latent, model.g_class_spread) == (("norms", spread) if short else ("stem", 0.0))
     for name in ("steps", "kimg", "time"):
         assert getattr(training, name) == (
             said.get(name) or (20_000 if name == "steps" and not said else type(getattr(training, name))())

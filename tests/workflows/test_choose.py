@@ -108,7 +108,7 @@ def test_a_record_chosen_in_python_trains(photos, tmp_path):
     options = dict(g_ch=16, d_ch=16, batch_size=4, threads=1, device="cpu", precision="fp32", steps=1)
     config = auto(str(photos), out=str(tmp_path / "run"), **options)
     assert train(config).step == 1
-    assert config.training.g_lr == 1e-3 != preset("sagan-32-small").training.g_lr, "so short a run has its own rates"
+    assert config.training.g_lr == 3e-4 != preset("sagan-32-small").training.g_lr, "so short a run has its own rates"
 
 
 def test_a_processor_has_no_memory_of_its_own():

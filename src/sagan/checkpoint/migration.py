@@ -64,5 +64,10 @@ def _new_options(facts: Facts) -> Facts:
     return facts
 
 
-GENERATOR: Steps = {1: _without_channels, 2: _new_options}
+def _latent_options(facts: Facts) -> Facts:
+    """Schema 4 of a generator's model may have `g_latent` and `g_class_spread`; without them it is as before."""
+    return facts
+
+
+GENERATOR: Steps = {1: _without_channels, 2: _new_options, 3: _latent_options}
 MANIFEST: Steps = {1: _unchanged}

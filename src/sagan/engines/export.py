@@ -73,7 +73,7 @@ class Watched(nn.Module):
         for stage in self.folded.stages:
             if isinstance(stage, Attention):
                 maps.append(stage.weights(h))
-            h = stage(h, labels)
+            h = stage(h, labels, latents)
         return h, *maps
 
 

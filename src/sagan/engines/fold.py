@@ -47,7 +47,7 @@ class Folded(nn.Module):
         known = required_labels(labels, self.classes) if self.classes else None
         h = latents
         for stage in self.stages:
-            h = stage(h, known)
+            h = stage(h, known, latents)
         return h
 
 
@@ -104,7 +104,7 @@ def _convolutional(generator: ConvolutionalGenerator) -> Iterator[nn.Module]:
 
 def _up(block: UpBlock, then: nn.Module | None) -> Up:
     """A block.  then: a norm without classes that follows it."""
-    first = ScaleShift(*_pair(block.norm1))
+    first = _scale_shift(block.norm1)
     weights, second = _followed(_weights(block.conv1), block.norm2)
     conv, skip = _weights(block.conv2), _weights(block.skip)
     if then is not None:
@@ -185,10 +185,22 @@ def _pair(norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 def _followed(weights: Weights, norm: nn.Module) -> tuple[Weights, nn.Module]:
     """A layer with a norm and a ReLU behind it: the layer's new numbers, and the stage that is left."""
+    norm = _known(norm, BatchNorm2d)
+    if norm.classes or norm.by_latent is not None:
+        return weights, _scale_shift(norm)
     scale, shift = _pair(norm)
-    if _known(norm, BatchNorm2d).classes:
-        return weights, ScaleShift(scale, shift)
     return weights.then(scale[0], shift[0]), Rectify()
+
+
+def _scale_shift(norm: nn.Module) -> ScaleShift:
+    """A batch norm as a stage. What the latent adds to its gain and bias is folded as these are: it enters linearly."""
+    norm = _known(norm, BatchNorm2d)
+    if norm.by_latent is None:
+        return ScaleShift(*_pair(norm))
+    mean, var = _exact(norm.running_mean)[:, None], _exact(norm.running_var)[:, None]
+    gain, bias = _exact(norm.by_latent).chunk(2)  # (C, z_dim) each
+    scale = gain / (var + norm.eps).sqrt()
+    return ScaleShift(*_pair(norm), torch.cat([scale, bias - mean * scale]))
 
 
 def _stem(weights: Weights, base: int) -> Stem:

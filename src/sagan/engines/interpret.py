@@ -40,6 +40,9 @@ def interpret(
                 x = F.conv_transpose2d(x, weight, bias, stride=2, padding=1)
             case "scale":
                 scale, shift = (_rows(tensors[step[part]], labels) for part in ("scale", "shift"))
+                if "by_latent" in step:
+                    more = F.linear(latents, tensors[step["by_latent"]])[:, :, None, None].chunk(2, dim=1)
+                    scale, shift = scale + more[0], shift + more[1]
                 x = scale * x + shift
             case "resize":
                 x = F.interpolate(x, scale_factor=2.0, mode=step["mode"])

@@ -1,4 +1,4 @@
-"""The layers of a folded generator: nothing but what drawing needs. Each stage takes (map, labels) and gives the next map.
+"""The layers of a folded generator: nothing but what drawing needs. Each stage: (map, labels, latents) to the next map.
 
 They own their numbers, have no train mode and keep maps channels-last. Some work in place, on maps that they made.
 """
@@ -22,7 +22,7 @@ class Stem(nn.Module):
         super().__init__()
         self.linear, self.base = linear, base
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
         """x: (B, z_dim) -> (B, C, base, base)."""
         flat: Tensor = self.linear(x.to(self.linear.weight.dtype))
         return flat.unflatten(1, (self.base, self.base, -1)).permute(0, 3, 1, 2)
@@ -35,7 +35,7 @@ class Picture(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
         """x: (B, C, H, W) -> (B, channels, R, R) in [-1, 1], float32."""
         return self.layer(x).float().tanh()
 
@@ -47,14 +47,14 @@ class Layer(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
         return self.layer(x)
 
 
 class Rectify(nn.Module):
     """relu(x), in place."""
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
         """x: (B, C, H, W), a map that nobody else reads -> the same."""
         return F.relu_(x)
 
@@ -62,18 +62,22 @@ class Rectify(nn.Module):
 class ScaleShift(nn.Module):
     """relu(scale * x + shift): batch norm with its statistics, and the ReLU behind it.
 
-    scale, shift: (1, C), or (K, C) with a row for each class.
+    scale, shift: (1, C), or (K, C) with a row for each class.  by_latent: (2C, z_dim), what the latent adds to both; or None.
     """
 
     table: Tensor
+    by_latent: Tensor | None
 
-    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+    def __init__(self, scale: Tensor, shift: Tensor, by_latent: Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("table", torch.cat([scale, shift], dim=1))  # (K, 2C): one look-up gives both
+        self.register_buffer("by_latent", by_latent)
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """x: (B, C, H, W); labels: (B,) int64 where the table has more rows than one -> (B, C, H, W)."""
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
+        """x: (B, C, H, W); labels: (B,) int64 where the table has more rows than one; latents: (B, z_dim) -> (B, C, H, W)."""
         rows = self.table if labels is None or len(self.table) == 1 else F.embedding(labels, self.table)
+        if self.by_latent is not None:
+            rows = rows + F.linear(latents.to(rows.dtype), self.by_latent)
         scale, shift = rows[:, :, None, None].chunk(2, dim=1)
         return F.relu_(torch.addcmul(shift, x, scale))
 
@@ -111,8 +115,8 @@ class Up(nn.Module):
         self.upsample = upsample
         self.first, self.doubling, self.second, self.conv, self.skip = first, doubling, second, conv, skip
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        h = self.second(self.doubling(self.first(x, labels)), labels)
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
+        h = self.second(self.doubling(self.first(x, labels, latents)), labels, latents)
         if self.upsample is not double:
             return self.conv(h) + self.upsample(self.skip(x))
         return add_doubled(self.conv(h), self.skip(x))
@@ -159,7 +163,7 @@ class Attention(nn.Module):
         """The layer's public name, as of `layers.attention.attention_layers`."""
         return f"G.attention@{self.side}"
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
         mixed = attend(*(part.flatten(2).mT for part in self._parts(x)))  # (B, H*W, V)
         mixed = mixed.mT.unflatten(2, x.shape[-2:])  # (B, V, H, W)
         return torch.addcmul(x, mixed, self.gamma) if self.output is None else x + self.output(mixed)
@@ -186,5 +190,5 @@ class Kept(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor) -> Tensor:
         return self.layer(x.float()).to(x.dtype)

@@ -7,7 +7,8 @@ it takes, `shape` the (C, H, W) of its own result for one picture; the others na
     linear          weight (C*H*W, z), bias (C*H*W,): latents to the first map, channel by channel, row by row
     conv            weight (C, C_in, k, k), bias (C,): stride 1, k // 2 zeros around
     conv_transpose  weight (C_in, C, 4, 4), bias (C,): stride 2, padding 1: doubles the map
-    scale           scale, shift (K, C): scale * x + shift; row of the picture's class, or the one row there is
+    scale           scale, shift (K, C): scale * x + shift; row of the picture's class, or the one row there is; where it has
+                    by_latent (2C, z), first that matrix times the latent is added: its upper half to scale, its lower to shift
     resize          mode nearest or bilinear (between pixel centres): doubles the map
     max_pool        size: maximum over squares of that side
     attention       of queries, keys, values: softmax over the keys of query . key, then the mean of values by it; `name`
@@ -129,6 +130,8 @@ def _activation(made: Recipe, name: str, stage: nn.Module, at: int) -> int:
     if isinstance(stage, ScaleShift):
         scale, shift = stage.table.chunk(2, dim=1)
         links = {"scale": made.keep(f"{name}.scale", scale), "shift": made.keep(f"{name}.shift", shift)}
+        if stage.by_latent is not None:
+            links["by_latent"] = made.keep(f"{name}.by_latent", stage.by_latent)
         at = made.add("scale", [at], made.shape(at), **links)
     return made.add("relu", [at], made.shape(at))
 

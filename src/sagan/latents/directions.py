@@ -1,6 +1,7 @@
 """Directions of the latent space along which a generator's first layers change most. No training, no labels, no data.
 
-    closed-form  eigenvectors of A'A, A the weight of the first linear layer             (Shen and Zhou, SeFa, arXiv:2007.06600)
+    closed-form  eigenvectors of A'A, A the weight of the first linear layer and, where batch norms take the latent too, below
+                 it the matrices by which they do                                        (Shen and Zhou, SeFa, arXiv:2007.06600)
     principal    principal components of a layer's maps over many latents, each taken back to the latents by least squares
                                                        (Haerkoenen et al., GANSpace, arXiv:2004.02546, its form for BigGAN)
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sagan.errors import ConfigError
+from sagan.layers.norm import BatchNorm2d
 from sagan.models.network import Generator
 from sagan.sampling import draw_labels, draw_latents
 
@@ -74,7 +76,9 @@ def first_weight(generator: Generator) -> Tensor:
 def closed_form(generator: Generator, count: int) -> Directions:
     """SeFa. count: how many, at most z_dim. Raises ConfigError."""
     _require(count, generator)
-    matrix = first_weight(generator)
+    norms = [module for module in generator.modules() if isinstance(module, BatchNorm2d)]
+    modulating = [norm.by_latent.detach().cpu().double() for norm in norms if norm.by_latent is not None]
+    matrix = torch.cat([first_weight(generator), *modulating])
     values, vectors = torch.linalg.eigh(matrix.mT @ matrix)  # ascending
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1).mT
     shares = (values / values.sum())[:count].numpy()

@@ -30,7 +30,7 @@ def from_doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 
 class UpBlock(nn.Module):
-    """The generator's block: pre-activation, twice the size. (B, c_in, H, W), labels -> (B, c_out, 2H, 2W).
+    """The generator's block: pre-activation, twice the size. (B, c_in, H, W), labels, latents -> (B, c_out, 2H, 2W).
 
     upsample: nearest as published; mimicry's is bilinear.
     """
@@ -42,10 +42,10 @@ class UpBlock(nn.Module):
         self.conv1, self.conv2 = parts.conv(c_in, c_out, 3, gain=RELU_GAIN), parts.conv(c_out, c_out, 3, gain=RELU_GAIN)
         self.skip = parts.conv(c_in, c_out, 1)
 
-    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        h = F.relu(self.norm1(x, labels))
+    def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor | None = None) -> Tensor:
+        h = F.relu(self.norm1(x, labels, latents))
         h = from_doubled(self.conv1, h) if self.upsample is double else self.conv1(self.upsample(h))
-        h = self.conv2(F.relu(self.norm2(h, labels)))
+        h = self.conv2(F.relu(self.norm2(h, labels, latents)))
         return h + self.upsample(self.skip(x))
 
 

@@ -1,4 +1,5 @@
-"""Batch normalisation, plain and class-conditional (Dumoulin et al., arXiv:1610.07629; spec: SAGAN's released code).
+"""Batch normalisation, plain and class-conditional (Dumoulin et al., arXiv:1610.07629; spec: SAGAN's released code), and
+modulated by the latent (self-modulation, arXiv:1810.01365; with classes, BigGAN, arXiv:1809.11096, without its split latent).
 
 Statistics are those of the batch in train mode and the running ones in eval mode. The running ones move only where the
 training step lets them (`still_statistics` holds them), so that both updates of a GAN step normalise alike but only the
@@ -15,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sagan.errors import ConfigError
 from sagan.layers.labels import required_labels
 
 
@@ -31,6 +33,7 @@ class BatchNorm2d(nn.Module):
     """Batch norm over (B, H, W) with one gain and bias a channel.
 
     channels: C.  classes: 0 for one gain and bias; K for tables (K, C), chosen by each picture's label.
+    z_dim: 0, or the length of the latents that a matrix (2C, z_dim) turns into more of gain and bias; it starts at zero.
     group: statistics over groups of this many pictures, as separate devices would have; 0 for the whole batch.
     momentum: how far one batch moves the running statistics. Its groups share it equally, so that the statistics move
     about as far whatever the number of groups.
@@ -40,7 +43,14 @@ class BatchNorm2d(nn.Module):
     running_var: Tensor
 
     def __init__(
-        self, channels: int, classes: int = 0, *, group: int = 0, eps: float = 1e-5, momentum: float = 0.1
+        self,
+        channels: int,
+        classes: int = 0,
+        *,
+        z_dim: int = 0,
+        group: int = 0,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
     ) -> None:
         super().__init__()
         self.classes, self.group, self.eps, self.momentum = classes, group, eps, momentum
@@ -49,18 +59,35 @@ class BatchNorm2d(nn.Module):
         shape = (classes, channels) if classes else (channels,)
         self.gain = nn.Parameter(torch.ones(shape))
         self.bias = nn.Parameter(torch.zeros(shape))
+        self.by_latent = nn.Parameter(torch.zeros(2 * channels, z_dim)) if z_dim else None
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """x: (B, C, H, W); labels: (B,) int64 when there are classes, or ConfigError -> (B, C, H, W)."""
-        if not self.classes:
+    def forward(self, x: Tensor, labels: Tensor | None = None, latents: Tensor | None = None) -> Tensor:
+        """x: (B, C, H, W); labels: (B,) int64 when there are classes; latents: (B, z_dim) when it takes them -> (B, C, H, W).
+
+        Raises ConfigError where one is missing.
+        """
+        if not self.classes and self.by_latent is None:
             return self._normalise(x, self.gain, self.bias)
-        labels = required_labels(labels, self.classes)
-        gain = F.embedding(labels, self.gain)[:, :, None, None]  # (B, C, 1, 1)
-        bias = F.embedding(labels, self.bias)[:, :, None, None]
+        gain, bias = (part[..., None, None] for part in self._affine(labels, latents))  # (B or 1, C, 1, 1)
         flat = self._normalise(x, None, None)
         return torch.addcmul(bias.to(flat.dtype), flat, gain.to(flat.dtype))
+
+    def _affine(self, labels: Tensor | None, latents: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Gain and bias of each picture: (B, C)."""
+        gain: Tensor
+        bias: Tensor
+        gain, bias = self.gain, self.bias
+        if self.classes:
+            labels = required_labels(labels, self.classes)
+            gain, bias = F.embedding(labels, gain), F.embedding(labels, bias)
+        if self.by_latent is None:
+            return gain, bias
+        if latents is None:
+            raise ConfigError("this batch norm is modulated by the latents, and none were given")
+        more_gain, more_bias = F.linear(latents, self.by_latent).chunk(2, dim=1)
+        return gain + more_gain, bias + more_bias
 
     def _normalise(self, x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
         if not self.training:

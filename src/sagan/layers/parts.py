@@ -88,9 +88,36 @@ def default_parts(seed: int = 0) -> Parts:
     return Parts(xavier, torch.Generator().manual_seed(seed), spectral=True)
 
 
-def batch_norm(classes: int, group: int = 0) -> Norm:
-    """A constructor of batch norms for `classes` classes; 0 for unconditional ones."""
-    return lambda channels: BatchNorm2d(channels, classes, group=group)
+MODULATION = 0.02  # how the matrices begin by which latents modulate a norm (BigGAN, arXiv:1809.11096, its code)
+
+
+def batch_norm(
+    classes: int,
+    group: int = 0,
+    *,
+    z_dim: int = 0,
+    class_spread: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Norm:
+    """A constructor of batch norms for `classes` classes; 0 for unconditional ones.
+
+    z_dim: length of the latents that modulate them, 0 for none.  class_spread: deviation of the classes' gains from 1 and
+    biases from 0 at the start; 0 starts them alike, as published.  generator: random numbers for both.
+    """
+
+    def make(channels: int) -> nn.Module:
+        norm = BatchNorm2d(channels, classes, z_dim=z_dim, group=group)
+        if norm.gain.is_meta:
+            return norm
+        with torch.no_grad():
+            if classes and class_spread:
+                for table in (norm.gain, norm.bias):
+                    table.add_(torch.empty_like(table).normal_(0.0, class_spread, generator=generator))
+            if norm.by_latent is not None:
+                norm.by_latent.normal_(0.0, MODULATION, generator=generator)
+        return norm
+
+    return make
 
 
 def layer_norm(channels: int) -> nn.Module:

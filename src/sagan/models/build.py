@@ -44,6 +44,8 @@ def build_generator(model: ModelConfig, classes: int = 0, *, seed: int = 0) -> G
             classes=classes,
             parts=parts,
             group=model.bn_group,
+            modulated=model.g_latent == "norms",
+            class_spread=model.g_class_spread,
             channels=model.channels,
             upsample=UPSAMPLINGS[model.g_up],
         )
@@ -59,6 +61,8 @@ def build_generator(model: ModelConfig, classes: int = 0, *, seed: int = 0) -> G
         classes=classes,
         parts=parts,
         group=model.bn_group,
+        modulated=model.g_latent == "norms",
+        class_spread=model.g_class_spread,
         channels=model.channels,
     )
 

@@ -56,6 +56,13 @@ class ModelConfig(Record):
     g_up: Literal["nearest", "bilinear"] = option(
         "nearest", "How the generator's residual blocks enlarge: nearest, as the papers do, or bilinear (mimicry)."
     )
+    g_latent: Literal["stem", "norms"] = option(
+        "stem",
+        "Where the latent enters the generator: its first layer (the papers), or the blocks' norms too (BigGAN).",
+    )
+    g_class_spread: float = option(
+        0.0, "How far apart the classes start in the generator's norms; 0 is alike, as published.", ge=0.0, le=1.0
+    )
     layout: Literal["usual", "biggan", "chainer"] = option(
         "usual", "Widths of the residual networks of 64x64: usual, biggan (wider generator), chainer (five halvings)."
     )

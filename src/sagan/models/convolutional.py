@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sagan.layers.attention import AttentionVariant, official
-from sagan.layers.parts import Norm, Parts, batch_norm, no_norm
+from sagan.layers.parts import Norm, Parts, no_norm
 from sagan.layers.precision import full_precision
-from sagan.models.network import Discriminator, Generator, attention_after
+from sagan.models.network import Discriminator, Generator, attention_after, generator_norm
 
 
 class ConvolutionalGenerator(Generator):
@@ -37,12 +37,14 @@ class ConvolutionalGenerator(Generator):
         output_parts: Parts | None = None,
         attention: AttentionVariant = official,
         group: int = 0,
+        modulated: bool = False,
+        class_spread: float = 0.0,
         channels: int = 3,
     ) -> None:
         doublings = len(widths) - conv_output
         super().__init__(z_dim=z_dim, classes=classes, resolution=base << doublings, channels=channels)
         self.base = base
-        norm: Norm = batch_norm(classes, group)
+        norm = generator_norm(z_dim, classes, parts, group=group, modulated=modulated, class_spread=class_spread)
         self.stem: nn.Module
         if dense_stem:
             self.stem = parts.linear(z_dim, widths[0] * base * base)
@@ -69,7 +71,7 @@ class ConvolutionalGenerator(Generator):
             h = self.stem(latents[:, :, None, None])  # (B, widths[0], base, base)
         h = h.contiguous(memory_format=torch.channels_last)
         for number, norm in enumerate(self.norms):
-            h = F.relu(norm(h if number == 0 else self.doublings[number - 1](h), labels))
+            h = F.relu(norm(h if number == 0 else self.doublings[number - 1](h), labels, latents))
             if number in self._attention_after:
                 h = self.attention[self._attention_after[number]](h)
         return torch.tanh(self.output(h))

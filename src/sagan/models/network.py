@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sagan.errors import ConfigError
 from sagan.layers.attention import AttentionVariant
 from sagan.layers.labels import required_labels
-from sagan.layers.parts import Parts
+from sagan.layers.parts import Norm, Parts, batch_norm
 
 
 class Generator(nn.Module, ABC):
@@ -92,3 +92,9 @@ def attention_after(
             layers[str(side)] = variant(channels, parts)
             after[number] = str(side)
     return layers, after
+
+
+def generator_norm(z_dim: int, classes: int, parts: Parts, *, group: int, modulated: bool, class_spread: float) -> Norm:
+    """The batch norms between a generator's layers. modulated: by the latents.  The others: see `layers.parts.batch_norm`."""
+    latent = z_dim if modulated else 0
+    return batch_norm(classes, group, z_dim=latent, class_spread=class_spread, generator=parts.generator)

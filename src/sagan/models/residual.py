@@ -13,7 +13,7 @@ from sagan.layers.blocks import DownBlock, FirstDownBlock, UpBlock
 from sagan.layers.parts import Norm, Parts, batch_norm, no_norm
 from sagan.layers.precision import full_precision
 from sagan.layers.resample import Upsampling, double
-from sagan.models.network import Discriminator, Generator, attention_after
+from sagan.models.network import Discriminator, Generator, attention_after, generator_norm
 
 
 class ResidualGenerator(Generator):
@@ -21,7 +21,8 @@ class ResidualGenerator(Generator):
 
     widths: channels of the stem and after each block; every block doubles the map.  base: side of the stem's map.
     attention_at: map sizes followed by self-attention, of the form `attention`.  z_dim: length of a latent.
-    classes: 0, or K for class-conditional batch norm.  parts, group: see `layers.parts`.  upsample: see `UpBlock`.
+    classes: 0, or K for class-conditional batch norm.  parts, group, class_spread: see `layers.parts`.
+    modulated: the latent enters the blocks' batch norms too (BigGAN, arXiv:1809.11096).  upsample: see `UpBlock`.
     """
 
     def __init__(
@@ -35,13 +36,15 @@ class ResidualGenerator(Generator):
         base: int = 4,
         attention: AttentionVariant = official,
         group: int = 0,
+        modulated: bool = False,
+        class_spread: float = 0.0,
         channels: int = 3,
         upsample: Upsampling = double,
     ) -> None:
         doublings = len(widths) - 1
         super().__init__(z_dim=z_dim, classes=classes, resolution=base << doublings, channels=channels)
         self.base = base
-        norm: Norm = batch_norm(classes, group)
+        norm = generator_norm(z_dim, classes, parts, group=group, modulated=modulated, class_spread=class_spread)
         self.stem = parts.linear(z_dim, widths[0] * base * base)
         self.blocks = nn.ModuleList(
             UpBlock(c_in, c_out, parts=parts, norm=norm, upsample=upsample)
@@ -56,7 +59,7 @@ class ResidualGenerator(Generator):
         h = self.stem(latents).unflatten(1, (-1, self.base, self.base))  # (B, widths[0], base, base)
         h = h.contiguous(memory_format=torch.channels_last)
         for number, block in enumerate(self.blocks):
-            h = block(h, labels)
+            h = block(h, labels, latents)
             if number in self._attention_after:
                 h = self.attention[self._attention_after[number]](h)
         return torch.tanh(self.output(F.relu(self.norm(h))))

@@ -184,6 +184,12 @@ def pace(making: Making) -> None:
         why = "a short run needs many small updates; to train on for long, begin anew with another --out"
     making.pick(why, batch_size=_divisible(making, batch))
     rates(making, short)
+    if short and not facts.fast:
+        why = (
+            "in a short run what the stem alone hears of the latent is soon lost, and pictures grow alike (the demo's)"
+        )
+        used = bool(facts.classes) and making.value("cond", "auto") != "off"
+        making.pick(why, g_latent="norms", **({"g_class_spread": 0.3} if used else {}))
     if short:
         making.pick("short memory for a short run", ema=0.99, ema_start=100)
         making.pick("a short run should be seen growing", sample_every=100, save_every=250)
@@ -197,7 +203,7 @@ def rates(making: Making, short: bool) -> None:
     if making.value("n_dis", 1) > 1:
         generator, ratio, why = 2e-4, 1.0, "several discriminator updates a step need no faster rate"
     elif short and not facts.fast:
-        generator, ratio, why = 1e-3, 1.0, "a short run needs large updates (the demo's)"
+        generator, ratio, why = 3e-4, 4.0, "a short run needs larger updates (the demo's)"
     elif facts.fast:
         generator, ratio, why = 1e-4, 4.0, "the published ones"
     else:

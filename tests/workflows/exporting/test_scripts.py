@@ -113,6 +113,7 @@ def test_the_matrix_product_and_its_plain_form(rows, k, tmp_path):
         {"resolution": 20, "g_attn": (10,)},
         {"resolution": 28},
         {"g_up": "bilinear"},
+        {"g_latent": "norms"},
         {"architecture": "dcgan"},
         {"architecture": "sngan-cnn", "g_attn": (4, 16)},
         {"architecture": "heykeetae", "resolution": 32},

@@ -74,7 +74,10 @@ export class Network {
       return table;
     };
     if (step.kind === "linear") [mine.weight, mine.bias] = [this.tensors[step.weight].data, this.tensors[step.bias].data];
-    if (step.kind === "scale") [mine.scale, mine.shift, mine.rows] = [wide(step.scale), wide(step.shift), this.tensors[step.scale].shape[0]];
+    if (step.kind === "scale") {
+      [mine.scale, mine.shift, mine.rows] = [wide(step.scale), wide(step.shift), this.tensors[step.scale].shape[0]];
+      mine.byLatent = step.by_latent && this.tensors[step.by_latent].data;
+    }
     if (!step.kind.startsWith("conv")) return;
     mine.bias = wide(step.bias);
     const { shape: [first, second, side], data } = this.tensors[step.weight];
@@ -130,9 +133,7 @@ export class Network {
     for (let channel = 0, at = 0; channel < channels; channel++) {
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++, at++) {
-          let sum = bias[at];
-          for (let e = 0, from = at * latent.length; e < latent.length; e++) sum += weight[from + e] * latent[e];
-          this.numbers[(place >> 2) + (y + 1) * row + (x + 1) * depth + channel] = sum;
+          this.numbers[(place >> 2) + (y + 1) * row + (x + 1) * depth + channel] = bias[at] + dot(weight, at * latent.length, latent);
         }
       }
     }
@@ -180,12 +181,17 @@ export class Network {
   }
 
   _scale(step, number, latent, label) {
-    const { place, scale, shift, rows } = this.steps[number], { height, width, depth, row } = this.sizes[number];
+    const { place, rows, byLatent } = this.steps[number], { channels, height, width, depth, row } = this.sizes[number];
     const from = this._of(step)[0] >> 2, entry = rows > 1 ? label * depth : 0;
+    const [scale, shift] = ["scale", "shift"].map((part) => this.steps[number][part].slice(entry, entry + depth));
+    for (let c = 0; byLatent && c < channels; c++) {
+      scale[c] += dot(byLatent, c * latent.length, latent);
+      shift[c] += dot(byLatent, (channels + c) * latent.length, latent);
+    }
     for (let y = 1; y <= height; y++) {
       for (let x = 1; x <= width; x++) {
         const at = y * row + x * depth, to = (place >> 2) + at;
-        for (let c = 0; c < depth; c++) this.numbers[to + c] = scale[entry + c] * this.numbers[from + at + c] + shift[entry + c];
+        for (let c = 0; c < depth; c++) this.numbers[to + c] = scale[c] * this.numbers[from + at + c] + shift[c];
       }
     }
   }
@@ -304,6 +310,13 @@ export class Network {
   _pixels() {
     return Uint8ClampedArray.from(this._plain(this.operations.length - 1), (value) => Math.round((value + 1) * 127.5));
   }
+}
+
+/** A matrix's row, from its first number, times a latent. */
+function dot(matrix, from, latent) {
+  let sum = 0;
+  for (let e = 0; e < latent.length; e++) sum += matrix[from + e] * latent[e];
+  return sum;
 }
 
 /** Softmax over `count` numbers, in place, with zeros behind up to `many`; the logarithm of its denominator. */
