@@ -62,9 +62,10 @@ bench: $(STAMP)  ## run the benchmarks, compare with the stored figures of the s
 	@for words in $(BENCHMARKS); do echo "$$words"; $(BIN)/python benchmarks/$$words || exit 1; done
 	$(BIN)/python scripts/results.py
 
-pictures:  ## renew the pictures of the README from the demo's run; needs Chromium
+pictures:  ## renew the pictures of the README and of docs/explore.md from the demo's run; needs Chromium
 	cp $(DEMO)/grid.png docs/images/demo-grid.png
 	cp $(DEMO)/attention.png docs/images/demo-attention.png
+	$(BIN)/python scripts/screenshots.py $(DEMO) --at "#seed=5&at=9,12;24,20;16,4;20,9"
 	$(BIN)/python scripts/screenshots.py $(DEMO) --at "#seed=5" --film "9,12 24,20 16,4 20,9"
 
 clean:  ## remove the environment, caches and the built docs; runs/ stays
