@@ -163,6 +163,21 @@ def test_wide_convolutions_are_not_merged(helper, merged, width, monkeypatch):
     assert bool(taken) is (width <= 6)
 
 
+@pytest.mark.parametrize(
+    ("side", "dtype", "merged"), [(8, torch.bfloat16, False), (16, torch.bfloat16, True), (8, torch.float32, True)]
+)
+def test_small_maps_are_not_doubled_in_one_go_in_bf16(side, dtype, merged, monkeypatch):
+    taken = []
+    inner = blocks.double_and_convolve
+    monkeypatch.setattr(blocks, "double_and_convolve", lambda *arguments: taken.append(True) or inner(*arguments))
+    conv = parts().conv(3, 5, 3)
+    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+        out = from_doubled(conv, x.to(dtype))
+    assert bool(taken) is merged
+    torch.testing.assert_close(out.float(), conv(blocks.double(x)), rtol=0.02, atol=0.02)
+
+
 @BOTH_WAYS
 @pytest.mark.parametrize("helper", [halved, from_doubled])
 def test_a_weight_is_normalised_once_for_each_use(helper, merged_up_to, monkeypatch):

@@ -7,6 +7,7 @@ A 1x1 convolution commutes with upsampling and with average pooling, so shortcut
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,6 +16,9 @@ from sagan.layers.parts import Norm, Parts, no_norm
 from sagan.layers.resample import Upsampling, convolve_and_halve, double, double_and_convolve, halve
 
 MERGED_UP_TO = 256  # channels: wider kernels cost more to spread than the smaller map saves
+MERGED_FROM = (
+    16  # pixels a side, in bf16: below, a processor's strided gradients take longer than the larger map's plain ones
+)
 
 
 def halved(conv: nn.Conv2d, x: Tensor) -> Tensor:
@@ -25,7 +29,7 @@ def halved(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 def from_doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """conv(double(x)) for a 3x3 convolution, in one go where that is cheaper."""
-    merge = conv.in_channels <= MERGED_UP_TO
+    merge = conv.in_channels <= MERGED_UP_TO and (x.dtype != torch.bfloat16 or x.shape[-1] >= MERGED_FROM)
     return double_and_convolve(x, conv.weight, conv.bias) if merge else conv(double(x))
 
 
