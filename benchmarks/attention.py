@@ -4,7 +4,7 @@ extra peak memory of what the library takes, against the plain softmax.
     python benchmarks/attention.py
 
 Forward and backward. Checked before: all ways give the same values and gradients. Memory is the growth of a fresh process's
-peak. In bf16 only where the processor multiplies it. Writes benchmarks/results/attention.json.
+peak. In bf16 only where the processor multiplies it. Writes benchmarks/results/attention[-bf16].json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import torch
 from memory import peak_mib
-from results_file import Figure, write_result
+from results_file import Figure, with_precision, write_result
 from timing import interleave, median, ratio, spread
 from torch import Tensor, nn
 
@@ -125,7 +125,7 @@ def main() -> None:
     for figure, value, unit, note in figures:
         print(f"{figure:64s} {value:10.4g} {unit:6s} {note}")
     note = "Forward and backward. auto and explicit are what the layer takes by itself; plain builds the whole map."
-    write_result("attention", "python benchmarks/attention.py", figures, seed=0, note=note)
+    write_result(with_precision("attention"), "python benchmarks/attention.py", figures, seed=0, note=note)
 
 
 if __name__ == "__main__":

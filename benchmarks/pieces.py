@@ -17,7 +17,7 @@ from unittest.mock import patch
 import torch
 import torch.nn.functional as F
 from arithmetic import unmerged
-from results_file import Figure, write_result
+from results_file import Figure, with_precision, write_result
 from step import BATCHES, our_game, our_step
 from timing import interleave, median, ratio, spread
 from torch import Tensor
@@ -130,9 +130,8 @@ def main() -> None:
         print(f"{figure:64s} {value:8.4g} {unit:6s} {note}")
     if not words.no_record:
         note = f"Batch {words.batch_size}, one update of each network. Each piece is taken away alone."
-        write_result(
-            f"pieces-{words.preset}", f"python benchmarks/pieces.py {words.preset}", figures, seed=0, note=note
-        )
+        name = with_precision(f"pieces-{words.preset}", words.precision)
+        write_result(name, f"python benchmarks/pieces.py {words.preset}", figures, seed=0, note=note)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sagan.runtime import choose_runtime, environment
+from sagan.runtime import choose_runtime, cpu_multiplies_bf16, environment
 
 RESULTS = Path(__file__).parent / "results"
 Figure = tuple[str, float, str, str]
 
 
 def hardware() -> str:
-    """'2 cores of AMD EPYC, 24 GiB, no GPU'"""
+    """'2 cores of AMD EPYC, 24 GiB, no GPU'; a processor that multiplies bf16 says so."""
     facts = environment(choose_runtime("auto"), "fp32")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
     device = "no GPU" if facts["device"] == "cpu" else facts["device"]
-    return f"{os.cpu_count()} cores of {facts['processor']}, {memory:.0f} GiB, {device}"
+    units = " with bf16 units" if cpu_multiplies_bf16() else ""
+    return f"{os.cpu_count()} cores of {facts['processor']}{units}, {memory:.0f} GiB, {device}"
 
 
 def versions() -> dict[str, str]:
@@ -59,6 +60,11 @@ def write_result(
         print(line)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def with_precision(name: str, said: str = "auto") -> str:
+    """A result's name, with the precision where it is not the only one: figures in bf16 stand beside those in fp32."""
+    return f"{name}-{said}" if said != "auto" else f"{name}-bf16" if cpu_multiplies_bf16() else name
 
 
 def changes(path: Path, result: Mapping[str, Any]) -> list[str]:

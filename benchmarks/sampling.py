@@ -9,7 +9,7 @@ In one process, with the same threads and allocator settings, called A B, B A, A
 left out and named; bf16 is timed where the processor multiplies it. Checked before: every engine draws the live generator's
 pictures, and the peer's generator has as many multiplications (ours counted without merged kernels). An engine is called
 with whole batches; `draw` is what `sagan sample` reaches, in its inner batches. Starting an engine is not in its times but has
-a figure of its own. Writes benchmarks/results/sampling-PRESET[-PEER].json.
+a figure of its own. Writes benchmarks/results/sampling-PRESET[-PEER][-bf16].json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 import peers
 import torch
 from arithmetic import as_written, convolution_peak, operations
-from results_file import Figure, write_result
+from results_file import Figure, with_precision, write_result
 from step import CLASSES, MOST_DIFFERENCE, theirs_takes
 from timing import Sample, interleave, median, ratio, spread
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ def main() -> None:
         peer = f" --peer {words.peer} --peer-path PATH" if words.peer else ""
         note = f"Batches of {words.batch_size}; {CLASSES.get(words.preset, 10) or 'no'} classes. {' '.join(absent)}".strip()
         write_result(
-            "-".join(filter(None, ["sampling", words.preset, words.peer])),
+            with_precision("-".join(filter(None, ["sampling", words.preset, words.peer]))),
             f"python benchmarks/sampling.py {words.preset}{peer}",
             figures,
             seed=0,

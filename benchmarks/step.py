@@ -10,7 +10,7 @@ and are called A B, B A, A B ...; with --as-shipped each runs in processes of it
 library makes at its start are ours alone. Checked before: that both networks have as many multiplications forward (ours
 counted without merged kernels); parameters are printed. Batch norm uses and remembers batch statistics in both.
 The peak is this machine's fastest 3x3 convolution, measured here. Writes
-benchmarks/results/step-PRESET[-PEER[-as-shipped]].json.
+benchmarks/results/step-PRESET[-PEER[-as-shipped]][-PRECISION].json: "-bf16" where the processor multiplies it, "-fp32" when asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import peers
 import torch
 from arithmetic import as_written, convolution_peak, operations
 from memory import peak_mib
-from results_file import Figure, write_result
+from results_file import Figure, with_precision, write_result
 from timing import Sample, interleave, median, ratio, spread, timed
 from torch import Tensor, nn
 
@@ -74,12 +74,14 @@ def main() -> None:
         print(f"  {name:58s} {value:10.4g} {unit:9s} {note}")
     if not words.no_record:
         name = "-".join(filter(None, ["step", words.preset, words.peer, "as-shipped" if words.as_shipped else ""]))
-        write_result(name, command(words), figures, seed=0, note=note_of(words))
+        write_result(with_precision(name, words.precision), command(words), figures, seed=0, note=note_of(words))
 
 
 def command(words: argparse.Namespace) -> str:
     peer = f" --peer {words.peer} --peer-path PATH" if words.peer else ""
-    return f"python benchmarks/step.py {words.preset}{peer}{' --as-shipped' if words.as_shipped else ''}"
+    shipped = " --as-shipped" if words.as_shipped else ""
+    precision = f" --precision {words.precision}" if words.precision != "auto" else ""
+    return f"python benchmarks/step.py {words.preset}{peer}{shipped}{precision}"
 
 
 def note_of(words: argparse.Namespace) -> str:

@@ -167,7 +167,7 @@ def proofs(folder: Path = RESULTS) -> str:
     return table(columns, rows) if rows else "Nothing has been recorded yet."
 
 
-FASTER = "ours is faster than "
+FASTER, PEAK = "ours is faster than ", "peak of a convolution in "
 
 
 def training_speed(folder: Path = RESULTS) -> str:
@@ -182,8 +182,9 @@ def training_speed(folder: Path = RESULTS) -> str:
             how = "alternating processes" if "--as-shipped" in result.command else "one process"
             share = f"{figures['share of the peak, by the former'].value:.0%}"
             times = f"{figures[name].value:.2f} ({figures[name].note})"
-            rows.append([f"`{result.command.split()[2]}`", peer, how, *seconds, times, share, result.hardware])
-    columns = ["network", "peer", "timed in", "ours", "theirs", "times faster", "share of the peak", "on"]
+            network, arithmetic = f"`{result.command.split()[2]}`", "bf16" if PEAK + "bf16" in figures else "fp32"
+            rows.append([network, peer, how, arithmetic, *seconds, times, share, result.hardware])
+    columns = ["network", "peer", "timed in", "arithmetic", "ours", "theirs", "times faster", "share of the peak", "on"]
     return table(columns, rows) if rows else "Nothing has been recorded yet."
 
 
