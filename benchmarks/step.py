@@ -10,13 +10,15 @@ and are called A B, B A, A B ...; with --as-shipped each runs in processes of it
 library makes at its start are ours alone. Checked before: that both networks have as many multiplications forward (ours
 counted without merged kernels); parameters are printed. Batch norm uses and remembers batch statistics in both.
 The peak is this machine's fastest 3x3 convolution, measured here. Writes
-benchmarks/results/step-PRESET[-PEER[-as-shipped]][-PRECISION].json: "-bf16" where the processor multiplies it, "-fp32" when asked for.
+benchmarks/results/step-PRESET[-PEER[-as-shipped]][-PRECISION].json: "-bf16" where the processor multiplies it, "-fp32" when
+asked for.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,6 +91,9 @@ def note_of(words: argparse.Namespace) -> str:
     if words.peer:
         policies += f" {words.peer}: {import_module(f'peers.{words.peer}').POLICIES}."
     return f"Batch {words.batch_size}, one update of each network, pictures of noise.{policies}"
+
+
+PRODUCTS = re.compile(r"aten::(.*convolution.*|addmm|mm|bmm|baddbmm|addmv_|.*scaled_dot_product.*)$")
 
 
 def our_game(words: argparse.Namespace) -> Game:
@@ -188,15 +193,25 @@ def table(words: argparse.Namespace, game: Game, samples: dict[str, list[Sample]
     with as_written():
         written = operations(step)
     dtype = torch.bfloat16 if merged == "bf16" else torch.float32
-    peak, seconds = convolution_peak(dtype), median(samples["ours"])
+    peak, seconds, arithmetic = convolution_peak(dtype), median(samples["ours"]), arithmetic_seconds(step)
     figures += [
         (f"peak of a convolution in {merged}", round(peak), "GFLOP/s", "measured in this run"),
         ("operations of a step as the papers write it", round(written), "GFLOP", "convolutions and products"),
         ("operations of a step as we compute it", round(done), "GFLOP", ""),
         ("share of the peak, by the former", round(written / seconds / peak, 3), "", ""),
         ("share of the peak, by the latter", round(done / seconds / peak, 3), "", ""),
+        ("convolutions and products alone", round(arithmetic, 3), "s", "of one step, by torch's profiler"),
+        ("share of the peak if nothing else took time", round(written / arithmetic / peak, 3), "", "by the former"),
     ]  # fmt: skip
     return figures
+
+
+def arithmetic_seconds(step: Callable[[], object]) -> float:
+    """What convolutions and matrix products take of one step, forward and backward, on the calling processor."""
+    with torch.profiler.profile() as profile:
+        step()
+    events = [event for event in profile.key_averages() if PRODUCTS.search(event.key)]
+    return float(sum(event.self_cpu_time_total for event in events)) / 1e6
 
 
 def require_equal(game: Game, peer: peers.Peer) -> None:
