@@ -156,8 +156,8 @@ FAULTS = (
     Fault(
         "the gradient of sigma forgotten",
         "layers/spectral.py",
-        "return weight / self.sigma(weight)",
-        "return weight / self.sigma(weight).detach()",
+        "(gradient / sigma).addr_(u * -share, norm.row(weight).flatten())",
+        "gradient / sigma",
         "tests/layers/test_spectral.py",
     ),
     Fault(

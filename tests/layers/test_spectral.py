@@ -176,6 +176,21 @@ def test_derivatives_of_every_order():
     assert torch.autograd.gradgradcheck(normaliser, (weight,))
 
 
+def test_the_order_in_memory_changes_nothing():
+    """Kernels lie with their channels last, files hold u and v in the order of the axes: both orders are one layer."""
+    plain = spectral_norm(nn.Conv2d(3, 5, 3), generator=torch.Generator().manual_seed(4)).double()
+    other = copy.deepcopy(plain).to(memory_format=torch.channels_last)
+    assert other.weight.stride() != plain.weight.stride()
+    probe = torch.randn(5, 3, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    for module in (plain, other):
+        advance(module, 3)
+        (module.weight * probe).sum().backward()
+    assert other.parametrizations.weight.original.grad.stride() == other.parametrizations.weight.original.stride()
+    torch.testing.assert_close(other.parametrizations.weight.original.grad, plain.parametrizations.weight.original.grad)
+    for key, value in plain.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[key], value)
+
+
 def test_one_advance_is_one_power_iteration_by_hand():
     module = spectral_norm(nn.Linear(2, 2, bias=False), generator=torch.Generator().manual_seed(0))
     ((normaliser, weight),) = normalisers(module)

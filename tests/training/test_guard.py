@@ -20,7 +20,7 @@ def play(game, batches, steps):
 
 
 def poison(values, bad):
-    values.view(-1)[-1] = bad
+    values[(-1,) * values.ndim] = bad
 
 
 def poison_gradient(network, bad):

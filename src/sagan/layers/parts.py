@@ -75,6 +75,8 @@ class Parts:
                 self.init(module.weight, self.generator, gain)
                 if getattr(module, "bias", None) is not None:
                     nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return spectral_norm(module, generator=self.generator) if self.spectral else module
 
 

@@ -46,7 +46,7 @@ def spread_kernel(kernel: Tensor) -> Tensor:
     with full_precision(kernel):
         one = torch.eye(4, dtype=kernel.dtype, device=kernel.device)
         along = one[:3] + one[1:]  # (3, 4): each weight goes to two places, in either direction
-        return (kernel.flatten(2) @ torch.kron(along, along)).unflatten(2, (4, 4))
+        return (kernel.contiguous().flatten(2) @ torch.kron(along, along)).unflatten(2, (4, 4))
 
 
 def convolve_and_halve(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:

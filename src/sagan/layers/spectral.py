@@ -13,13 +13,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from sagan.layers.order import in_order_of, memory_order
 from sagan.layers.precision import full_precision
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -53,26 +54,69 @@ class SpectralNorm(nn.Module):
             self.advance(weight, WARM_UP)
 
     def matrix(self, weight: Tensor) -> Tensor:
-        """The weight as (output channels, everything else)."""
-        return weight.movedim(self.dim, 0).flatten(1)
+        """The weight as (output channels, everything else), the columns as they lie in memory; no copy where `dim` is 0."""
+        rows = weight.movedim(self.dim, 0)
+        return rows.permute(memory_order(rows)).flatten(1)
+
+    def tensor(self, matrix: Tensor, weight: Tensor) -> Tensor:
+        """The way back from `matrix(weight)` to the weight's shape."""
+        rows = weight.movedim(self.dim, 0)
+        order = memory_order(rows)
+        shape, inverse = [rows.shape[axis] for axis in order], [order.index(axis) for axis in range(rows.ndim)]
+        return matrix.view(shape).permute(inverse).movedim(0, self.dim)
+
+    def row(self, weight: Tensor) -> Tensor:
+        """v seen with the axes of a row of `matrix(weight)`. Stored, v has the order of the weight's own axes."""
+        rows = weight.movedim(self.dim, 0)
+        return self.v.view(1, *rows.shape[1:]).permute(memory_order(rows))[0]
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight divided by sigma, same shape."""
-        with full_precision(weight):
-            return weight / self.sigma(weight)
+        if torch.compiler.is_compiling():  # torch's compiler cannot trace the rule below, and fuses its own
+            with full_precision(weight):
+                return weight / self.sigma(weight)
+        return DivideBySigma.apply(weight, self)  # type: ignore[no-untyped-call]
 
     def sigma(self, weight: Tensor) -> Tensor:
         """The estimate u' W v of the largest singular value, a scalar; differentiable in the weight."""
-        return torch.dot(self.u, torch.mv(self.matrix(weight), self.v)).clamp_min(self.eps)
+        return torch.dot(self.u, torch.mv(self.matrix(weight), self.row(weight).flatten())).clamp_min(self.eps)
 
     @torch.no_grad()
     def advance(self, weight: Tensor, iterations: int = 1) -> None:
         """Power iteration: moves u and v, in place, towards the leading singular vectors of the weight."""
         with full_precision(weight):
-            matrix = self.matrix(weight)
+            matrix, row = self.matrix(weight), self.row(weight)
             for _ in range(iterations):
-                self.v.copy_(F.normalize(torch.mv(matrix.mT, self.u), dim=0, eps=self.eps))
-                self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps))
+                row.copy_(F.normalize(torch.mv(matrix.mT, self.u), dim=0, eps=self.eps).view_as(row))
+                self.u.copy_(F.normalize(torch.mv(matrix, row.flatten()), dim=0, eps=self.eps))
+
+
+class DivideBySigma(torch.autograd.Function):
+    """W -> W / sigma, with its derivative (SNGAN section 2.2) in four passes over the weight; torch's rules take a dozen:
+
+        dL/dW = (G - <G, W> / sigma * u v') / sigma,    G = dL/d(W / sigma)
+
+    The derivative is itself made of differentiable steps: penalties, and derivatives of every order, are right.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, norm: SpectralNorm) -> Tensor:
+        ctx.norm = norm
+        ctx.save_for_backward(weight, norm.u, norm.v)  # so that torch notices where u and v move too early
+        with full_precision(weight):
+            return weight / norm.sigma(weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        norm: SpectralNorm = ctx.norm
+        weight, u, _ = ctx.saved_tensors
+        with full_precision(weight):
+            gradient, matrix = norm.matrix(in_order_of(weight, gradient)), norm.matrix(weight)
+            sigma = norm.sigma(weight)
+            share = torch.dot(gradient.flatten(), matrix.flatten()) / sigma.square()
+            share = torch.where(sigma > norm.eps, share, 0.0)  # the bound in place of sigma does not depend on W
+            answer = (gradient / sigma).addr_(u * -share, norm.row(weight).flatten())
+        return norm.tensor(answer, weight), None
 
 
 def spectral_norm(module: Module, *, generator: torch.Generator | None = None) -> Module:

@@ -39,7 +39,7 @@ VALUES = (float("nan"), float("inf"), float("-inf"))
 @contextmanager
 def in_tensor(tensor: Tensor, bad: float) -> Iterator[None]:
     """Spoil the last number of a tensor of the game, for good."""
-    tensor.data.view(-1)[-1] = bad
+    tensor.data[(-1,) * tensor.ndim] = bad
     yield
 
 
