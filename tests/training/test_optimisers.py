@@ -34,6 +34,25 @@ def test_the_record_reaches_them():
     assert (rms["lr"], rms["alpha"], rms["momentum"], rms["centered"]) == (5e-5, 0.99, 0, False)
 
 
+def test_adam_is_torchs_whatever_the_order_in_memory():
+    ours, theirs = (torch.nn.Conv2d(3, 4, 3).double() for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    ours.to(memory_format=torch.channels_last)
+    mine = build_optimiser(ours, 1e-2, TrainingConfig(beta1=0.5, beta2=0.9))
+    real = torch.optim.Adam(theirs.parameters(), lr=1e-2, betas=(0.5, 0.9), foreach=False)
+    for step in range(3):
+        x = torch.randn(2, 3, 5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(step))
+        for net, optimiser in ((ours, mine), (theirs, real)):
+            optimiser.zero_grad()
+            net(x).square().sum().backward()
+            optimiser.step()
+    for weight, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(weight, expected)
+        assert mine.state[weight].keys() == real.state[expected].keys()
+        for key, value in real.state[expected].items():
+            torch.testing.assert_close(mine.state[weight][key], value)
+
+
 def test_rmsprop_by_hand():
     """square = 0.9 * 0 + 0.1 * g^2; the weight moves by rate * g / (sqrt(square) + 1e-8): rate / sqrt(0.1) at first."""
     net = network()
