@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sagan.layers.convolution import convolve
 from sagan.layers.init import RELU_GAIN
 from sagan.layers.parts import Norm, Parts, no_norm
 from sagan.layers.resample import Upsampling, convolve_and_halve, double, double_and_convolve, halve
@@ -24,13 +25,13 @@ MERGED_FROM = (
 def halved(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """halve(conv(x)) for a 3x3 convolution, in one go where that is cheaper."""
     merge = conv.out_channels <= MERGED_UP_TO
-    return convolve_and_halve(x, conv.weight, conv.bias) if merge else halve(conv(x))
+    return convolve_and_halve(x, conv.weight, conv.bias) if merge else halve(convolve(conv, x))
 
 
 def from_doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """conv(double(x)) for a 3x3 convolution, in one go where that is cheaper."""
     merge = conv.in_channels <= MERGED_UP_TO and (x.dtype != torch.bfloat16 or x.shape[-1] >= MERGED_FROM)
-    return double_and_convolve(x, conv.weight, conv.bias) if merge else conv(double(x))
+    return double_and_convolve(x, conv.weight, conv.bias) if merge else convolve(conv, double(x))
 
 
 class UpBlock(nn.Module):
@@ -48,8 +49,8 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor | None, latents: Tensor | None = None) -> Tensor:
         h = F.relu(self.norm1(x, labels, latents))
-        h = from_doubled(self.conv1, h) if self.upsample is double else self.conv1(self.upsample(h))
-        h = self.conv2(F.relu(self.norm2(h, labels, latents)))
+        h = from_doubled(self.conv1, h) if self.upsample is double else convolve(self.conv1, self.upsample(h))
+        h = convolve(self.conv2, F.relu(self.norm2(h, labels, latents)))
         return h + self.upsample(self.skip(x))
 
 
@@ -97,7 +98,7 @@ class DownBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x) if self.rectified else x
-        h = F.relu(self.norm2(self.conv1(F.relu(self.norm1(x)))))
+        h = F.relu(self.norm2(convolve(self.conv1, F.relu(self.norm1(x)))))
         if self.down:
             return halved(self.conv2, h) + self.skip(halve(x))
-        return self.conv2(h) + self.skip(x)
+        return convolve(self.conv2, h) + self.skip(x)
