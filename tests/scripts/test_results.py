@@ -124,7 +124,7 @@ def test_times_beside_a_peer_become_one_row_each(results, tmp_path):
     walk["figures"] = [{"name": name, "value": value, "unit": "", "note": "n"} for name, value in figures.items()]
     (tmp_path / "step-x.json").write_text(json.dumps(walk))
     rows = results.training_speed(tmp_path).splitlines()[2:]
-    assert rows[0] == "| `x` | peer | alternating processes | 0.5 s | 1.5 s | 3.00 (n) | 75% | 2 cores |"
+    assert rows[0] == "| `x` | peer | alternating processes | fp32 | 0.5 s | 1.5 s | 3.00 (n) | 75% | 2 cores |"
     assert "| peer under autocast |" in rows[1] and len(rows) == 2
 
 
