@@ -22,12 +22,16 @@ from step import BATCHES, our_game, our_step
 from timing import interleave, median, ratio, spread
 from torch import Tensor
 
+from sagan.layers import convolution
 from sagan.layers.attention import SelfAttention2d
 from sagan.layers.blocks import DownBlock, FirstDownBlock, UpBlock, from_doubled, halved
+from sagan.layers.convolution import convolve
 from sagan.layers.resample import double, halve
+from sagan.layers.spectral import SpectralNorm
 from sagan.training import judging
 from sagan.training import step as training_step
 from sagan.training.game import Game
+from sagan.training.optimisers import FusedAdam
 
 Piece = Callable[[Game], AbstractContextManager[object]]
 
@@ -64,11 +68,11 @@ def small_side_shortcuts(game: Game) -> Iterator[None]:
 
     def up(block: UpBlock, x: Tensor, labels: Tensor | None, latents: Tensor | None = None) -> Tensor:
         h = from_doubled(block.conv1, F.relu(block.norm1(x, labels, latents)))
-        return block.conv2(F.relu(block.norm2(h, labels, latents))) + block.skip(double(x))
+        return convolve(block.conv2, F.relu(block.norm2(h, labels, latents))) + block.skip(double(x))
 
     def down(block: DownBlock, x: Tensor) -> Tensor:
-        h = F.relu(block.norm2(block.conv1(F.relu(block.norm1(x)))))
-        return halved(block.conv2, h) + halve(block.skip(x)) if block.down else block.conv2(h) + block.skip(x)
+        h = F.relu(block.norm2(convolve(block.conv1, F.relu(block.norm1(x)))))
+        return halved(block.conv2, h) + halve(block.skip(x)) if block.down else convolve(block.conv2, h) + block.skip(x)
 
     def first(block: FirstDownBlock, x: Tensor) -> Tensor:
         return halved(block.conv2, F.relu(block.conv1(x))) + halve(block.skip(x))
@@ -83,6 +87,20 @@ def one_pass_of_both(game: Game) -> AbstractContextManager[object]:
     return patch.object(judging, "mixes_pictures", lambda network: True)
 
 
+def small_maps_as_products(game: Game) -> AbstractContextManager[object]:
+    return patch.object(convolution, "CHANNELS_PER_SIDE", 2**62)
+
+
+def spectral_rule(game: Game) -> AbstractContextManager[object]:
+    """Without it: torch's own derivative of W / sigma."""
+    return patch.object(SpectralNorm, "forward", lambda norm, weight: weight / norm.sigma(weight))
+
+
+def fused_adam(game: Game) -> AbstractContextManager[object]:
+    """Without it: torch's loop over the weights."""
+    return patch.object(FusedAdam, "step", torch.optim.Adam.step)
+
+
 def no_guard(game: Game) -> AbstractContextManager[object]:
     """The other way round: a step that does not look for values that are not finite."""
     return patch.object(training_step, "require_finite", lambda game, report: None)
@@ -94,6 +112,9 @@ PIECES: dict[str, Piece] = {
     "shortcuts on the small side": small_side_shortcuts,
     "attention by the size of its map": dispatched_attention,
     "real and fake in one pass": one_pass_of_both,
+    "small maps as products": small_maps_as_products,
+    "spectral norm's own derivative": spectral_rule,
+    "Adam in one pass": fused_adam,
     "the guard against values that are not finite": no_guard,
 }
 
@@ -111,10 +132,13 @@ def main() -> None:
     game = our_game(words)
     step = our_step(game)
 
+    with channels_last(game):  # kernels are made in one order or the other
+        other = our_step(our_game(words))
+
     def without(piece: Piece) -> Callable[[], None]:
         def call() -> None:
             with piece(game):
-                step()
+                (other if piece is channels_last else step)()
 
         return call
 
